@@ -1,0 +1,245 @@
+"""The one vocabulary. Every stage reads and writes these and nothing else.
+
+Conventions: an id is "platform:native_id"; a missing value is None, never 0 or ""; a time is an aware
+datetime in UTC. All documents are immutable: a change is a new document (`msgspec.structs.replace`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+SentimentLabel = Literal["negative", "neutral", "positive", "unsure"]
+SENTIMENTS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive", "unsure")
+Kind = Literal["post", "comment", "review", "article"]
+EPOCH = datetime.fromtimestamp(0, UTC)
+CaseState = Literal["new", "assigned", "replied", "closed"]
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of all documents: immutable, keyword-only, cheap to encode (defaults are left out)."""
+
+
+class Author(Document, frozen=True, kw_only=True):
+    """Who spoke. `id` is "platform:native_id" of the account; ids of different apps are never joined."""
+
+    id: str
+    name: str | None = None
+    handle: str | None = None
+    url: str | None = None
+    followers: int | None = None
+    verified: bool | None = None
+    region: str | None = None
+
+
+class Engagement(Document, frozen=True, kw_only=True):
+    """Counters as the platform gave them; None means the platform did not say."""
+
+    likes: int | None = None
+    comments: int | None = None
+    shares: int | None = None
+    saves: int | None = None
+    views: int | None = None
+
+    @property
+    def total(self) -> int | None:
+        """Likes + comments + shares + saves of those known, or None when none is known. Views are reach."""
+        known = [n for n in (self.likes, self.comments, self.shares, self.saves) if n is not None]
+        return sum(known) if known else None
+
+
+class Mention(Document, frozen=True, kw_only=True):
+    """One thing somebody said in public.
+
+    `version` orders the states of one mention: milliseconds since the epoch of the platform's edit time,
+    else of `fetched_at`. A store never lets a lower version replace a higher one. Mapping is pure and knows
+    no clock: it leaves `fetched_at` (and `version`, when the platform names no edit time) at their defaults,
+    and intake stamps them.
+    """
+
+    id: str
+    platform: str
+    source: str
+    text: str
+    published_at: datetime
+    fetched_at: datetime = EPOCH
+    version: int = 0
+    kind: Kind = "post"
+    title: str | None = None
+    url: str | None = None
+    author: Author | None = None
+    engagement: Engagement = Engagement()
+    parent_id: str | None = None
+    thread_id: str | None = None
+    rating: float | None = None
+    region: str | None = None
+    hashtags: tuple[str, ...] = ()
+    media: tuple[str, ...] = ()
+    brands: tuple[str, ...] = ()
+    vendor_sentiment: str | None = None
+    flags: tuple[str, ...] = ()
+    deleted: bool = False
+
+    @property
+    def full_text(self) -> str:
+        """Title and text as one, the form that is matched, analysed and searched."""
+        return f"{self.title}\n{self.text}" if self.title else self.text
+
+    def digest(self) -> str:
+        """Content fingerprint (16 hex characters) without `fetched_at`, `version` and `source`.
+
+        Equal digests mean that saving again would change nothing.
+        """
+        same = msgspec.structs.replace(self, fetched_at=EPOCH, version=0, source="")
+        return hashlib.blake2b(_encoder.encode(same), digest_size=8).hexdigest()
+
+
+class Aspect(Document, frozen=True, kw_only=True):
+    """One thing that is spoken of and how. `span` is (start, end) in `Mention.full_text`, in characters."""
+
+    name: str
+    sentiment: SentimentLabel
+    span: tuple[int, int] | None = None
+    evidence: str | None = None
+
+
+class Analysis(Document, frozen=True, kw_only=True):
+    """What the models say of one mention, and which models said it.
+
+    `probabilities` holds negative, neutral, positive and sums to 1. `spam` is 0..1.
+    `masked` counts what was masked in the text by kind, such as {"phone": 1}.
+    """
+
+    model: str
+    model_version: str
+    analysed_at: datetime
+    lang: str | None
+    sentiment: SentimentLabel
+    probabilities: dict[str, float]
+    aspects: tuple[Aspect, ...] = ()
+    intents: tuple[str, ...] = ()
+    spam: float | None = None
+    masked: dict[str, int] = {}
+
+
+class Correction(Document, frozen=True, kw_only=True):
+    """A label set by a person. Re-scoring never overwrites it."""
+
+    mention_id: str
+    field: Literal["sentiment", "aspects", "intents"]
+    value: str
+    by: str
+    at: datetime
+
+
+class Record(Document, frozen=True, kw_only=True):
+    """A mention as the store keeps it: what was said, what it means, and what people and links add.
+
+    `sentiment` is the label to show: the person's when there is one, the model's otherwise.
+    """
+
+    mention: Mention
+    analysis: Analysis
+    corrected_sentiment: SentimentLabel | None = None
+    customer_id: str | None = None
+    koc: float | None = None
+
+    @property
+    def sentiment(self) -> SentimentLabel:
+        return self.corrected_sentiment or self.analysis.sentiment
+
+
+class Influence(Document, frozen=True, kw_only=True):
+    """KOC score of one author for one brand, 0..100, with its parts (each 0..1) and one plain sentence."""
+
+    author_id: str
+    brand: str | None
+    score: float
+    tier: Literal["KOC", "KOL", "ordinary", "suspect"]
+    parts: dict[str, float]
+    reason_zh: str
+    reason_en: str
+    computed_at: datetime
+
+
+class Customer(Document, frozen=True, kw_only=True):
+    """A CRM customer. Contact data is kept as keyed hashes for matching and encrypted for display."""
+
+    id: str
+    name: str | None = None
+    tier: str | None = None
+    orders: int | None = None
+    spend: float | None = None
+    last_order_at: datetime | None = None
+    last_order: str | None = None
+    phone_hash: str | None = None
+    email_hash: str | None = None
+    contact_encrypted: str | None = None
+    handles: dict[str, str] = {}
+    tags: tuple[str, ...] = ()
+    consent: bool | None = None
+
+
+class Link(Document, frozen=True, kw_only=True):
+    """An account tied to a customer, with the evidence. A rejected pair is never proposed again."""
+
+    author_id: str
+    customer_id: str
+    status: Literal["linked", "unlinked", "rejected"]
+    evidence: str
+    by: str
+    at: datetime
+    reason: str | None = None
+    mention_id: str | None = None
+
+
+class CaseEvent(Document, frozen=True, kw_only=True):
+    """One step in the course of a case: "opened", "mention", "assigned", "replied", "closed", "note"..."""
+
+    at: datetime
+    by: str
+    action: str
+    detail: str | None = None
+
+
+class Case(Document, frozen=True, kw_only=True):
+    """Something a person must answer: one case per author and topic, later mentions merged in."""
+
+    id: str
+    rule: str
+    topic: str
+    brand: str
+    state: CaseState
+    reason: str
+    reason_zh: str
+    opened_at: datetime
+    due_at: datetime
+    updated_at: datetime
+    author: Author | None = None
+    customer_id: str | None = None
+    mention_ids: tuple[str, ...] = ()
+    draft_reply: str | None = None
+    assignee: str | None = None
+    praise: bool = False
+    history: tuple[CaseEvent, ...] = ()
+
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+def version_of(moment: datetime) -> int:
+    """Milliseconds since the epoch, the unit of `Mention.version`."""
+    return int(moment.timestamp() * 1000)
+
+
+def encode(document: Document) -> bytes:
+    """The document as JSON."""
+    return _encoder.encode(document)
+
+
+def to_builtins(document: Document) -> Any:
+    """The document as plain dicts and lists, times as ISO strings: what `--json` prints."""
+    return msgspec.to_builtins(document, str_keys=True)

@@ -1,0 +1,51 @@
+"""A log line is an event and its facts: JSON lines on stderr, or readable text on a terminal.
+
+Text from outside is a value, never part of the event, so a post cannot forge a line. Values whose name
+says they are secret are cut.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+SECRET = ("token", "secret", "password", "cookie", "phone", "email", "authorization", "api_key")
+
+
+def configure(level: str = "info") -> None:
+    """Set up logging for this process; called once by the command line."""
+    on_terminal = sys.stderr.isatty()
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer()
+        if on_terminal
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            hide_secrets,
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def hide_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Cut values whose key names a secret."""
+    for key in event:
+        if any(word in key.lower() for word in SECRET):
+            event[key] = "***"
+    return event
+
+
+def get(name: str) -> Any:
+    """The logger of one part, such as get("worker")."""
+    return structlog.get_logger(part=name)

@@ -1,0 +1,184 @@
+"""Settings: one typed place. `EARSHOT_HOME/earshot.toml` plus secrets from the environment or `.env`.
+
+To add a setting: add a field with a default and a reason if the number is odd, describe it in
+`dashboard/templates/earshot.toml` (a test fails when a setting is missing there).
+Secrets never stand in earshot.toml: a source names the environment variable that holds its token.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from index.errors import SettingsError
+
+
+class Brand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A brand to listen for. A mention matches by `name`, `aliases` or `products`, unless every match lies
+    inside an `exclude` phrase. `competitors` are names of other [[brands]]."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    competitors: tuple[str, ...] = ()
+    own: bool = True
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One place to gather from. `platform` names a file in crawlers/platforms or crawlers/spiders.
+
+    `every` is the poll interval in seconds. `silent_after` seconds without a new mention raise the alarm.
+    `options` belong to the platform (its file documents them). `token_env` names the environment variable
+    that holds the secret.
+    """
+
+    name: str
+    platform: str
+    every: float = 300.0
+    silent_after: float = 86_400.0
+    enabled: bool = True
+    token_env: str | None = None
+    options: dict[str, Any] = {}
+
+
+RuleKind = Literal["negative_customer", "negative_reach", "complaint_aspect", "praise"]
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When to open a case. `answer_within` is the time to answer in minutes.
+
+    `min_followers`: for negative_reach. `aspects`: for complaint_aspect (empty: any). `channels` are names
+    of [[channels]]; the desk always gets the case. `max_age_hours`: an older mention opens no case, so
+    that a history import floods nobody.
+    """
+
+    name: str
+    kind: RuleKind
+    brands: tuple[str, ...] = ()
+    aspects: tuple[str, ...] = ()
+    min_followers: int = 10_000
+    min_probability: float = 0.6
+    answer_within: int = 120
+    max_age_hours: float = 72.0
+    channels: tuple[str, ...] = ()
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where alerts go besides the desk. `type` names a file in index/alerts/channels."""
+
+    name: str
+    type: str
+    url: str | None = None
+    secret_env: str | None = None
+    options: dict[str, Any] = {}
+
+
+class Koc(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Audience band of a key opinion consumer, in followers, and the low-spend limit in the CRM's currency."""
+
+    min_followers: int = 300
+    max_followers: int = 50_000
+    low_spend: float = 500.0
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything a process needs to know. `home` is set by load()."""
+
+    home: Path = Path()
+    timezone: str = "Asia/Shanghai"
+    store: str = "sqlite:mentions.sqlite"
+    inbox: str = "sqlite:inbox.sqlite"
+    records: str = "sqlite:records.sqlite"
+    model: str | None = None
+    threads: int = 1
+    batch: int = 64  # mentions a worker borrows at once: about a third of a second of the model
+    lease_seconds: float = 60.0  # longer than the slowest batch, short enough that a dead worker is noticed
+    max_tries: int = 5
+    pseudonyms: bool = False
+    desk_host: str = "127.0.0.1"
+    desk_port: int = 8501
+    brands: tuple[Brand, ...] = ()
+    sources: tuple[Source, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    koc: Koc = Koc()
+
+    def path(self, address: str) -> Path:
+        """The file of a "sqlite:NAME" address, inside `home` unless absolute."""
+        return self.home / address.removeprefix("sqlite:")
+
+    def brand(self, name: str) -> Brand | None:
+        return next((b for b in self.brands if b.name == name), None)
+
+
+def home() -> Path:
+    """The folder of settings and data: EARSHOT_HOME, else ./earshot-home."""
+    return Path(os.environ.get("EARSHOT_HOME") or "earshot-home").expanduser().resolve()
+
+
+def load(folder: Path | None = None) -> Settings:
+    """Read earshot.toml of `folder` (default: home()); without the file, the defaults.
+
+    EARSHOT_MODEL, EARSHOT_STORE and EARSHOT_INBOX win over the file. Raises SettingsError with the place
+    of the mistake.
+    """
+    folder = folder or home()
+    file = folder / "earshot.toml"
+    data = _read(file) if file.exists() else {}
+    for name in ("model", "store", "inbox"):
+        if value := os.environ.get(f"EARSHOT_{name.upper()}"):
+            data[name] = value
+    try:
+        settings = msgspec.convert(data, Settings, strict=True)
+    except msgspec.ValidationError as error:
+        raise SettingsError(
+            f"{file}: {error}. Correct that line; `earshot init` writes a commented example."
+        ) from error
+    _check_names(settings, file)
+    return msgspec.structs.replace(settings, home=folder)
+
+
+def secret(name: str | None, folder: Path) -> str | None:
+    """A secret from the environment, else from `folder`/.env; None when it is not set or `name` is None."""
+    if name is None:
+        return None
+    return os.environ.get(name) or _dotenv(folder / ".env").get(name)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: {error}. The file must be TOML in UTF-8.") from error
+
+
+def _check_names(settings: Settings, file: Path) -> None:
+    for group, names in (
+        ("brands", [b.name for b in settings.brands]),
+        ("sources", [s.name for s in settings.sources]),
+        ("rules", [r.name for r in settings.rules]),
+        ("channels", [c.name for c in settings.channels]),
+    ):
+        twice = {n for n in names if names.count(n) > 1}
+        if twice:
+            raise SettingsError(f"{file}: [[{group}]] has {sorted(twice)[0]!r} twice; names must differ.")
+    known = {b.name for b in settings.brands}
+    for brand in settings.brands:
+        for other in brand.competitors:
+            if other not in known:
+                raise SettingsError(
+                    f"{file}: competitor {other!r} of brand {brand.name!r} has no [[brands]] entry."
+                )
+
+
+def _dotenv(file: Path) -> dict[str, str]:
+    if not file.exists():
+        return {}
+    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    return {key.strip(): value.strip().strip("\"'") for key, value in pairs}
