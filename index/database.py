@@ -19,9 +19,7 @@ from index.errors import StoreError
 
 Row = tuple[Any, ...]
 BUSY_MS = 30_000
-WAL_LIMIT = (
-    64 * 1024 * 1024
-)  # busy readers starve automatic checkpoints: above this the writer restarts the WAL
+WAL_LIMIT = 64 * 1024 * 1024  # busy readers starve automatic checkpoints: above this the writer restarts the WAL
 OLDEST_SAFE = 3_051_003  # SQLite before 3.51.3 can corrupt a WAL file under several writers
 
 
@@ -104,8 +102,8 @@ class Database:
 
     def one(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> Row | None:
         """The first row of one statement, or None."""
-        rows: list[Row] = self.connection.execute(sql, values).fetchmany(1)
-        return rows[0] if rows else None
+        row: Row | None = self.connection.execute(sql, values).fetchone()
+        return row
 
     def many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
         """One statement for many rows, in one transaction."""

@@ -19,9 +19,7 @@ def configure(level: str = "info") -> None:
     """Set up logging for this process; called once by the command line."""
     on_terminal = sys.stderr.isatty()
     renderer: Any = (
-        structlog.dev.ConsoleRenderer()
-        if on_terminal
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
+        structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
     structlog.configure(
         processors=[

@@ -90,9 +90,7 @@ class Store(Protocol):
 
     def count(self, query: MentionQuery) -> int: ...
 
-    def facets(
-        self, query: MentionQuery, fields: Sequence[Facet], *, size: int = 20
-    ) -> dict[str, list[Bucket]]:
+    def facets(self, query: MentionQuery, fields: Sequence[Facet], *, size: int = 20) -> dict[str, list[Bucket]]:
         """For each field its values, most frequent first, ties by key. Multi-valued fields (brand, aspect,
         intent) count a mention once per value; for "aspect" the counts are by the aspect's own sentiment."""
 
