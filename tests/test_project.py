@@ -1,0 +1,74 @@
+"""What the project promises about itself: settings are documented, container files are valid, words are kept."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from index.settings import Brand, Channel, Koc, Rule, Settings, Source
+
+ROOT = Path(__file__).parent.parent
+
+
+def tracked_files() -> list[Path]:
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("part", [Settings, Brand, Source, Rule, Channel, Koc], ids=lambda part: part.__name__)
+def test_every_setting_is_described_in_the_example(part: type[msgspec.Struct]) -> None:
+    example = (ROOT / "dashboard/templates/earshot.toml").read_text(encoding="utf-8")
+    described = set(re.findall(r"^#?\s*([a-z_]+)\s*=", example, re.MULTILINE)) | {"koc", "home"}
+    described |= set(re.findall(r"^#?\s*\[\[?([a-z_]+)\]\]?", example, re.MULTILINE))
+    assert set(part.__struct_fields__) <= described
+
+
+def test_example_settings_are_valid_as_they_are_written() -> None:
+    example = (ROOT / "dashboard/templates/earshot.toml").read_text(encoding="utf-8")
+    msgspec.convert(tomllib.loads(example), Settings)
+
+
+def test_compose_file_binds_to_this_machine_only_and_drops_rights() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    for service in services.values():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert services["earshot"]["cap_drop"] == ["ALL"]
+
+
+def test_dockerfile_copies_only_what_exists_and_ends_as_an_ordinary_user() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    copied = [word for line in lines if line.startswith("COPY") for word in line.split()[1:-1]]
+    assert all((ROOT / name).exists() for name in copied)
+    assert [line for line in lines if line.startswith("USER")] == ["USER earshot"]
+
+
+def test_version_is_the_same_in_package_and_changelog() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert f"## [{version}]" in changelog or "## [Unreleased]" in changelog
+
+
+def test_files_named_in_the_readme_exist() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", readme)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_weights_stay_small() -> None:
+    sizes = [path.stat().st_size for path in (ROOT / "nlp/weights").rglob("*") if path.is_file()]
+    assert sum(sizes) < 60e6
+    assert max(sizes) < 50e6
+
+
+def test_project_names_no_machine_or_registry() -> None:
+    words = re.compile(r"/work/|/root/|pypi\.org/simple|registry\.npmjs|files\.pythonhosted")
+    texts = [p for p in tracked_files() if p.suffix in {".py", ".md", ".toml", ".yaml", ".sh", ".json", ".sql", ""}]
+    found = [str(p.relative_to(ROOT)) for p in texts if p != Path(__file__) and words.search(p.read_text(errors="ignore"))]
+    assert found == []
