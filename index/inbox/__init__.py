@@ -1,0 +1,30 @@
+"""The durable queue between gathering and understanding; protocol.py says what it promises.
+
+To add an inbox: one file here, named after its URL scheme, with `connect(settings) -> Inbox`; then add its
+settings to tests/contracts/test_inboxes.py.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from index.errors import SettingsError
+from index.inbox.protocol import Inbox
+from index.settings import Settings
+
+
+def open_inbox(settings: Settings) -> Inbox:
+    """The inbox of `settings.inbox`, chosen by its scheme such as "sqlite:inbox.sqlite".
+
+    Raises SettingsError when no file here has that name, InboxError when the inbox cannot be used.
+    """
+    scheme = settings.inbox.partition(":")[0]
+    known = scheme.isidentifier() and find_spec(f"{__name__}.{scheme}")
+    connect = getattr(import_module(f"{__name__}.{scheme}"), "connect", None) if known else None
+    if connect is None:
+        raise SettingsError(
+            f"inbox = {settings.inbox!r}: there is no inbox of that kind. Write sqlite:inbox.sqlite."
+        )
+    inbox: Inbox = connect(settings)
+    return inbox

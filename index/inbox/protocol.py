@@ -3,6 +3,9 @@
 An item has five ends, each counted per source: **saved**, **retried** later, **put back** (lease ended or
 worker stopped), **given up** after N tries (kept), **quarantined** (kept raw, with the reason).
 Delivery is at least once; every id is deterministic, so a repeat is harmless.
+
+The sum always holds, over all and within a batch: every item that was put is waiting, leased, or was counted
+once as saved, duplicate, erased, given up or quarantined. Retried and put back are steps on the way.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from typing import Any, Literal, Protocol
 
 from index.documents import Document, Mention
 
-End = Literal["saved", "duplicate", "retried", "put_back", "given_up", "quarantined", "unmatched"]
+End = Literal["saved", "duplicate", "retried", "put_back", "given_up", "quarantined", "unmatched", "erased"]
 
 
 class Item(Document, frozen=True, kw_only=True):
@@ -55,15 +58,18 @@ class Inbox(Protocol):
     """Every method is safe to call from several processes at once. All raise InboxError when unusable."""
 
     def put(self, items: Sequence[Item]) -> int:
-        """Queue items durably; returns how many were new. An item waiting with the same id is replaced when
-        the new version is higher, ignored otherwise."""
+        """Queue items durably; returns how many were queued. An item waiting with the same id is replaced when
+        the new version is higher, ignored otherwise; the one that loses is counted here as "duplicate" of its
+        own source and batch, so a caller counts nothing. While the older version is leased, the newer waits."""
 
     def lease(self, limit: int, *, worker: str, seconds: float = 60.0) -> list[Leased]:
         """Borrow up to `limit` items, oldest first, for `seconds`. Leases that ran out are lent again and
-        count as put back. Returns [] when nothing is due."""
+        count as put back and as a failed try; an item that failed twice is lent alone, so that one that kills
+        its worker takes no other along, and is given up in the end. Returns [] when nothing is due."""
 
-    def ack(self, leased: Sequence[Leased], end: Literal["saved", "duplicate"] = "saved") -> None:
-        """The items are safely in the store: forget them and count the end."""
+    def ack(self, leased: Sequence[Leased], end: Literal["saved", "duplicate", "erased"] = "saved") -> None:
+        """The items are safely in the store: forget them and count the end. Of a lease that ran out and was
+        lent again (also for retry, put_back and quarantine): does nothing."""
 
     def retry(self, leased: Sequence[Leased], reason: str, *, delay: float) -> None:
         """Try again after `delay` seconds; after the configured number of tries the item is given up (kept)."""
@@ -77,10 +83,11 @@ class Inbox(Protocol):
     def quarantine_raw(
         self, source: str, raw: bytes, reason: str, *, place: str | None = None, batch: str | None = None
     ) -> None:
-        """Keep something that never became a Mention. The same raw bytes of a source are kept once."""
+        """Keep something that never became a Mention. The same raw bytes of a source are kept once; the count
+        rises for each call with a batch, else only for what is new (a poller meets it at every poll)."""
 
     def count(self, source: str, end: End, n: int = 1, *, batch: str | None = None) -> None:
-        """Count an end that happens outside the queue: "unmatched" and "duplicate" of the gatherer."""
+        """Count an end that happens outside the queue: "unmatched", and "duplicate" of what was not put."""
 
     def counts(self, *, batch: str | None = None) -> dict[str, dict[str, int]]:
         """Per source: every End, plus "waiting" and "leased" now. With `batch`: of that batch alone."""

@@ -1,0 +1,308 @@
+"""The inbox on one machine: one SQLite file that any number of processes share.
+
+Every step of an item and the count of it are one transaction, so the counts cannot drift from the queue. A
+receipt is "row.loan": a row number is never used again and each loan has its own number, so a late answer of
+a worker whose loan has ended meets no row and does nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, ParamSpec, TypeVar, get_args
+
+import apsw
+import msgspec
+
+from index.database import Database, Row
+from index.documents import Mention, encode
+from index.errors import InboxError, StoreError
+from index.inbox import quarantine
+from index.inbox.protocol import End, Item, Leased, Quarantined
+from index.settings import Settings
+
+UNUSABLE = (
+    apsw.BusyError, apsw.CantOpenError, apsw.CorruptError, apsw.FullError, apsw.IOError, apsw.LockedError,
+    apsw.NoMemError, apsw.NotADBError, apsw.PermissionsError, apsw.ReadOnlyError,
+)  # fmt: skip
+FAILED_OFTEN = 2  # from this many failed tries on, an item is lent alone
+LAPSED = "The worker died or stalled each time it had this item."
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Counts = Counter[tuple[str, str, str]]  # (source, batch or "", end) -> how many
+_mention = msgspec.json.Decoder(Mention)
+
+
+def connect(settings: Settings) -> SqliteInbox:
+    """The inbox that `settings.inbox` names. Raises InboxError when the file cannot be used."""
+    return SqliteInbox(settings.path(settings.inbox), max_tries=settings.max_tries)
+
+
+def _usable(method: Callable[P, T]) -> Callable[P, T]:
+    """Turn what an operator can mend (full disk, not a database) into InboxError; bugs surface as they are."""
+
+    @functools.wraps(method)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(*args, **kwargs)
+        except (*UNUSABLE, StoreError) as error:
+            raise InboxError(
+                f"The inbox cannot be used: {error}. Check the disk and the folder's permissions."
+            ) from error
+
+    return guarded
+
+
+class SqliteInbox:
+    """See `index.inbox.protocol.Inbox`."""
+
+    @_usable
+    def __init__(self, path: Path, *, max_tries: int = 5) -> None:
+        schema = (Path(__file__).parent / "schema.sql").read_text(encoding="utf-8")
+        self.database = Database(path, schema)
+        self._max_tries = max_tries
+
+    @contextmanager
+    def _change(self) -> Iterator[Counts]:
+        """A transaction that writes what was counted in it at its end."""
+        counts: Counts = Counter()
+        with self.database.write() as connection:
+            yield counts
+            connection.executemany(
+                """INSERT INTO ends VALUES (?,?,?,?)
+                   ON CONFLICT (source, batch, kind) DO UPDATE SET n = n + excluded.n""",
+                [(*key, n) for key, n in counts.items() if n],
+            )
+        self.database.checkpoint_when_large()
+
+    @_usable
+    def put(self, items: Sequence[Item]) -> int:
+        rows = [(item, encode(item.mention)) for item in items]
+        with self._change() as counts:
+            return sum(self._put(item, body, counts) for item, body in rows)
+
+    def _put(self, item: Item, body: bytes, counts: Counts) -> bool:
+        mention = item.mention
+        there = self.database.one(
+            "SELECT seq, version, lent, source, batch FROM item WHERE id=? ORDER BY version DESC LIMIT 1",
+            (mention.id,),
+        )
+        batch = item.batch or ""
+        if there and there[1] >= mention.version:
+            counts[mention.source, batch, "duplicate"] += 1
+            return False
+        row = (mention.version, mention.source, batch, mention.author and mention.author.id)
+        if there and not there[2]:
+            counts[there[3], there[4], "duplicate"] += 1
+            self._replace(there[0], row, body, item.raw)
+        else:
+            self._insert(mention.id, row, body, item.raw)
+        return True
+
+    def _insert(self, mention_id: str, row: Row, body: bytes, raw: bytes | None) -> None:
+        connection = self.database.connection
+        connection.execute(
+            "INSERT INTO item(id, version, source, batch, author, received) VALUES (?,?,?,?,?,?)",
+            (mention_id, *row, time.time()),
+        )
+        connection.execute("INSERT INTO content VALUES (?,?,?)", (connection.last_insert_rowid(), body, raw))
+
+    def _replace(self, seq: int, row: Row, body: bytes, raw: bytes | None) -> None:
+        """The newer version takes the place in the queue; what was wrong with the older is forgotten."""
+        self.database.connection.execute(
+            "UPDATE item SET version=?, source=?, batch=?, author=?, ready=0, tries=0 WHERE seq=?", (*row, seq)
+        )
+        self.database.connection.execute("UPDATE content SET mention=?, raw=? WHERE seq=?", (body, raw, seq))
+
+    @_usable
+    def lease(self, limit: int, *, worker: str, seconds: float = 60.0) -> list[Leased]:
+        if not self._anything_due():
+            self._forget_deleted()
+            return []
+        with self._change() as counts:
+            due = self._due(limit, counts)
+            return [leased for row in due if (leased := self._lend(row, worker, seconds, counts))]
+
+    def _anything_due(self) -> bool:
+        """Asked without the write lock, so that idle workers do not disturb the gatherers."""
+        return self.database.one("SELECT 1 FROM item WHERE ready<=? LIMIT 1", (time.time(),)) is not None
+
+    def _due(self, limit: int, counts: Counts) -> list[Row]:
+        """Rows to lend, oldest first. Lapsed loans are counted; what failed too often is given up."""
+        rows = self.database.all(
+            """SELECT seq, source, batch, lent, loan+1, tries+lent, received, mention, raw
+               FROM item JOIN content USING (seq) WHERE ready<=? ORDER BY seq LIMIT ?""",
+            (time.time(), limit),
+        )
+        due: list[Row] = []
+        for row in rows:
+            seq, source, batch, lent, _, tries = row[:6]
+            alone = tries >= FAILED_OFTEN
+            if alone and due:
+                break
+            counts[source, batch, "put_back"] += lent
+            if tries >= self._max_tries:
+                self._set_aside(seq, LAPSED, counts, given_up=True)
+                continue
+            due.append(row)
+            if alone:
+                break
+        return due
+
+    def _lend(self, row: Row, worker: str, seconds: float, counts: Counts) -> Leased | None:
+        seq, _, batch, _, loan, tries, received, body, raw = row
+        try:
+            mention = _mention.decode(body)
+        except msgspec.MsgspecError as error:  # queued by a version whose documents were different
+            self._set_aside(seq, f"This item cannot be read any more: {error}", counts)
+            return None
+        ends = time.time() + seconds
+        self.database.connection.execute(
+            "UPDATE item SET lent=1, worker=?, loan=?, tries=?, ready=? WHERE seq=?",
+            (worker, loan, tries, ends, seq),
+        )
+        return Leased(
+            receipt=f"{seq}.{loan}",
+            item=Item(mention=mention, raw=raw, batch=batch or None),
+            tries=tries + 1,
+            expires_at=_utc(ends),
+            received_at=_utc(received),
+        )
+
+    @_usable
+    def ack(self, leased: Sequence[Leased], end: Literal["saved", "duplicate", "erased"] = "saved") -> None:
+        sql = "DELETE FROM item WHERE seq=? AND loan=? AND lent RETURNING source, batch"
+        with self._change() as counts:
+            for item in leased:
+                if row := self.database.one(sql, _receipt(item)):
+                    counts[row[0], row[1], end] += 1
+
+    @_usable
+    def retry(self, leased: Sequence[Leased], reason: str, *, delay: float) -> None:
+        sql = """UPDATE item SET lent=0, tries=tries+1, ready=? WHERE seq=? AND loan=? AND lent
+                 RETURNING source, batch, seq, tries"""
+        with self._change() as counts:
+            for item in leased:
+                row = self.database.one(sql, (time.time() + delay, *_receipt(item)))
+                if row and row[3] >= self._max_tries:
+                    self._set_aside(row[2], reason, counts, given_up=True)
+                elif row:
+                    counts[row[0], row[1], "retried"] += 1
+
+    @_usable
+    def put_back(self, leased: Sequence[Leased]) -> None:
+        sql = "UPDATE item SET lent=0, ready=0 WHERE seq=? AND loan=? AND lent RETURNING source, batch"
+        with self._change() as counts:
+            for item in leased:
+                if row := self.database.one(sql, _receipt(item)):
+                    counts[row[0], row[1], "put_back"] += 1
+
+    @_usable
+    def quarantine(self, leased: Leased, reason: str) -> None:
+        with self._change() as counts:
+            sql = "SELECT seq FROM item WHERE seq=? AND loan=? AND lent"
+            if row := self.database.one(sql, _receipt(leased)):
+                self._set_aside(row[0], reason, counts)
+
+    def _set_aside(self, seq: int, reason: str, counts: Counts, *, given_up: bool = False) -> None:
+        """Move an item from the queue to quarantine."""
+        row = self.database.one(
+            "SELECT id, source, batch, author, mention, raw FROM item JOIN content USING (seq) WHERE seq=?", (seq,)
+        )
+        if row:
+            quarantine.keep_item(self.database, row, reason, at=time.time(), given_up=given_up)
+            self.database.connection.execute("DELETE FROM item WHERE seq=?", (seq,))
+            counts[row[1], row[2], "given_up" if given_up else "quarantined"] += 1
+
+    @_usable
+    def quarantine_raw(
+        self, source: str, raw: bytes, reason: str, *, place: str | None = None, batch: str | None = None
+    ) -> None:
+        with self._change() as counts:
+            new = quarantine.keep_raw(
+                self.database, source, raw, reason, place=place, batch=batch or "", at=time.time()
+            )
+            counts[source, batch or "", "quarantined"] += 1 if new or batch else 0
+
+    @_usable
+    def count(self, source: str, end: End, n: int = 1, *, batch: str | None = None) -> None:
+        with self._change() as counts:
+            counts[source, batch or "", end] += n
+
+    @_usable
+    def counts(self, *, batch: str | None = None) -> dict[str, dict[str, int]]:
+        where, values = ("WHERE batch=?", (batch,)) if batch else ("", ())
+        queued = "iif(lent AND ready>?, 'leased', 'waiting')"
+        with self.database.read():
+            rows = self.database.all(
+                f"SELECT source, kind, sum(n) FROM ends {where} GROUP BY 1, 2",  # noqa: S608
+                values,
+            ) + self.database.all(
+                f"SELECT source, {queued}, count(*) FROM item {where} GROUP BY 1, 2",  # noqa: S608
+                (time.time(), *values),
+            )
+        counted: dict[str, dict[str, int]] = {}
+        for source, kind, n in rows:
+            counted.setdefault(source, dict.fromkeys((*get_args(End), "waiting", "leased"), 0))[kind] = n
+        return counted
+
+    @_usable
+    def depth(self, *, batch: str | None = None) -> int:
+        where, values = ("WHERE batch=?", (batch,)) if batch else ("", ())
+        row = self.database.one(f"SELECT count(*) FROM item {where}", values)  # noqa: S608
+        return int(row[0]) if row else 0
+
+    @_usable
+    def quarantined(
+        self, *, source: str | None = None, limit: int = 100, before: int | None = None
+    ) -> list[Quarantined]:
+        return quarantine.newest(self.database, source, limit, before)
+
+    @_usable
+    def take_quarantined(self, ids: Sequence[int]) -> list[Quarantined]:
+        with self.database.write():
+            return quarantine.take(self.database, ids)
+
+    @_usable
+    def erase_author(self, author_id: str) -> int:
+        with self._change() as counts:
+            gone = self.database.all("DELETE FROM item WHERE author=? RETURNING source, batch", (author_id,))
+            counts.update((source, batch, "erased") for source, batch in gone)
+            kept = quarantine.erase_author(self.database, author_id)
+        self._forget_deleted()
+        return len(gone) + kept
+
+    def _forget_deleted(self) -> None:
+        """Empty the write-ahead log: it still holds what was deleted from the file."""
+        log = self.database.path.with_name(self.database.path.name + "-wal")
+        if log.exists() and log.stat().st_size:
+            self.database.all("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @_usable
+    def health(self) -> dict[str, Any]:
+        oldest = self.database.one("SELECT min(received) FROM item")
+        workers = self.database.all("SELECT DISTINCT worker FROM item WHERE lent AND ready>?", (time.time(),))
+        return {
+            "address": f"sqlite:{self.database.path}",
+            "bytes": self.database.path.stat().st_size,
+            "oldest_waiting": _utc(oldest[0]) if oldest and oldest[0] is not None else None,
+            "workers": sorted(name for (name,) in workers),
+        }
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def _receipt(leased: Leased) -> tuple[int, int]:
+    seq, _, loan = leased.receipt.partition(".")
+    return int(seq), int(loan)
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
