@@ -206,7 +206,12 @@ class CaseEvent(Document, frozen=True, kw_only=True):
 
 
 class Case(Document, frozen=True, kw_only=True):
-    """Something a person must answer: one case per author and topic, later mentions merged in."""
+    """Something a person must answer: one case per brand, author and topic, later mentions merged in.
+
+    `version` counts what people did to it: a step is refused when somebody else took one since it was read.
+    `draft_reply` is a suggestion made when the case is read, never sent by itself. A case with
+    `snoozed_until` in the future rests.
+    """
 
     id: str
     rule: str
@@ -224,6 +229,8 @@ class Case(Document, frozen=True, kw_only=True):
     draft_reply: str | None = None
     assignee: str | None = None
     praise: bool = False
+    version: int = 0
+    snoozed_until: datetime | None = None
     history: tuple[CaseEvent, ...] = ()
 
 

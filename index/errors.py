@@ -14,6 +14,7 @@ EarshotError
 ├── StoreError           the store cannot be used (locked, full, not a database)
 ├── InboxError           the inbox cannot be used
 ├── ModelError           a model folder cannot be loaded or its labels cannot be understood
+├── Conflict             somebody else changed it meanwhile, or its state does not allow this step
 └── NotFound             an id that does not exist
 """
 
@@ -91,6 +92,10 @@ class InboxError(EarshotError):
 
 class ModelError(EarshotError):
     """A model folder cannot be loaded, or its labels cannot be mapped to negative, neutral, positive."""
+
+
+class Conflict(EarshotError):
+    """Somebody else changed it meanwhile, or its state does not allow this step. Look again, then decide."""
 
 
 class NotFound(EarshotError):
