@@ -109,6 +109,9 @@ class Store(Protocol):
 
     def author(self, author_id: str) -> AuthorStat | None: ...
 
+    def find_authors(self, platform: str, names: Sequence[str]) -> list[Author]:
+        """Authors of a platform whose native id, handle or name equals one of `names` exactly."""
+
     def set_influence(self, scores: Sequence[Influence]) -> None: ...
 
     def set_customer(self, author_id: str, customer_id: str | None) -> None:
