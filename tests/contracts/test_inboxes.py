@@ -1,0 +1,506 @@
+"""What every inbox promises, one body for all. To add an inbox: one entry in INBOXES."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from index.documents import Author, Mention
+from index.errors import InboxError, SettingsError
+from index.inbox import open_inbox
+from index.inbox.protocol import Inbox, Item, Leased
+from index.settings import Settings
+
+INBOXES = {"sqlite": "sqlite:inbox.sqlite"}
+MAX_TRIES = 3
+SAID = datetime(2026, 11, 1, tzinfo=UTC)
+TERMINAL = ("saved", "duplicate", "erased", "given_up", "quarantined")
+
+
+@pytest.fixture(params=INBOXES)
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path, inbox=INBOXES[request.param], max_tries=MAX_TRIES)
+
+
+@pytest.fixture
+def inbox(settings: Settings) -> Iterator[Inbox]:
+    opened = open_inbox(settings)
+    yield opened
+    opened.close()
+
+
+def item(
+    number: int,
+    *,
+    text: str = "奶茶太甜了",
+    version: int = 1,
+    source: str = "weibo-api",
+    batch: str | None = None,
+    author: str = "u1",
+) -> Item:
+    mention = Mention(
+        id=f"weibo:{number}",
+        platform="weibo",
+        source=source,
+        text=text,
+        published_at=SAID,
+        version=version,
+        author=Author(id=f"weibo:{author}", name="小王", followers=12),
+    )
+    return Item(mention=mention, raw=b'{"mid": "%d", "uid": "%s"}' % (number, author.encode()), batch=batch)
+
+
+def lease(inbox: Inbox, limit: int = 100, seconds: float = 60.0) -> list[Leased]:
+    return inbox.lease(limit, worker="test", seconds=seconds)
+
+
+def ids(leased: list[Leased]) -> list[str]:
+    return [one.item.mention.id for one in leased]
+
+
+def of(inbox: Inbox, source: str = "weibo-api", batch: str | None = None) -> dict[str, int]:
+    """The counts of a source that are not zero."""
+    return {end: n for end, n in inbox.counts(batch=batch).get(source, {}).items() if n}
+
+
+def until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "the condition did not come true"
+        time.sleep(0.005)
+    return value
+
+
+def test_what_was_put_comes_out_whole_and_oldest_first(inbox: Inbox) -> None:
+    items = [item(n) for n in (3, 1, 2)]
+    assert inbox.put(items) == 3
+    leased = lease(inbox)
+    assert [one.item for one in leased] == items
+    assert all(one.tries == 1 and one.received_at <= one.expires_at for one in leased)
+
+
+def test_an_empty_inbox_lends_nothing(inbox: Inbox) -> None:
+    assert lease(inbox) == []
+    assert inbox.put([]) == 0
+    assert inbox.depth() == 0
+    assert inbox.counts() == {}
+
+
+def test_a_lease_takes_no_more_than_asked(inbox: Inbox) -> None:
+    inbox.put([item(n) for n in range(5)])
+    assert len(lease(inbox, limit=2)) == 2
+    assert of(inbox) == {"leased": 2, "waiting": 3}
+
+
+def test_what_is_lent_is_not_lent_to_another(inbox: Inbox, settings: Settings) -> None:
+    inbox.put([item(n) for n in range(4)])
+    other = open_inbox(settings)
+    first, second = lease(inbox, limit=2), lease(other, limit=10)
+    other.close()
+    assert not set(ids(first)) & set(ids(second))
+    assert lease(inbox) == []
+
+
+def test_saved_items_are_forgotten_and_counted(inbox: Inbox) -> None:
+    inbox.put([item(1), item(2), item(3)])
+    one, two, three = lease(inbox)
+    inbox.ack([one])
+    inbox.ack([two], "duplicate")
+    inbox.ack([three], "erased")
+    assert of(inbox) == {"saved": 1, "duplicate": 1, "erased": 1}
+    assert inbox.depth() == 0
+
+
+def test_acknowledging_twice_counts_once(inbox: Inbox) -> None:
+    inbox.put([item(1)])
+    leased = lease(inbox)
+    inbox.ack(leased)
+    inbox.ack(leased)
+    inbox.retry(leased, "late", delay=0)
+    inbox.put_back(leased)
+    inbox.quarantine(leased[0], "late")
+    assert of(inbox) == {"saved": 1}
+    assert inbox.quarantined() == []
+
+
+def test_the_queue_survives_a_restart(inbox: Inbox, settings: Settings) -> None:
+    inbox.put([item(1), item(2)])
+    (leased,) = lease(inbox, limit=1)
+    inbox.close()
+    again = open_inbox(settings)
+    assert ids(lease(again)) == ["weibo:2"]
+    again.ack([leased])
+    assert of(again) == {"saved": 1, "leased": 1}
+    again.close()
+
+
+def test_the_same_version_waiting_is_ignored_and_counted(inbox: Inbox) -> None:
+    assert inbox.put([item(1, text="first")]) == 1
+    assert inbox.put([item(1, text="same version")]) == 0
+    assert inbox.put([item(1, text="older", version=0)]) == 0
+    assert [one.item.mention.text for one in lease(inbox)] == ["first"]
+    assert of(inbox) == {"leased": 1, "duplicate": 2}
+
+
+def test_a_newer_version_replaces_the_one_waiting_and_keeps_its_place(inbox: Inbox) -> None:
+    inbox.put([item(1), item(2)])
+    assert inbox.put([item(1, text="edited", version=2)]) == 1
+    assert [one.item.mention.text for one in lease(inbox)] == ["edited", "奶茶太甜了"]
+    assert of(inbox) == {"leased": 2, "duplicate": 1}
+
+
+def test_an_edit_that_arrives_while_the_older_version_is_lent_is_not_lost(inbox: Inbox) -> None:
+    inbox.put([item(1, text="first")])
+    older = lease(inbox)
+    assert inbox.put([item(1, text="edited", version=2)]) == 1
+    newer = lease(inbox)
+    inbox.ack(older)
+    inbox.ack(newer)
+    assert [one.item.mention.text for one in newer] == ["edited"]
+    assert of(inbox) == {"saved": 2}
+
+
+def test_a_repeat_of_what_is_lent_is_ignored(inbox: Inbox) -> None:
+    inbox.put([item(1)])
+    lease(inbox)
+    assert inbox.put([item(1)]) == 0
+    assert of(inbox) == {"leased": 1, "duplicate": 1}
+
+
+def test_what_was_saved_can_come_again(inbox: Inbox) -> None:
+    inbox.put([item(1)])
+    inbox.ack(lease(inbox))
+    assert inbox.put([item(1)]) == 1
+
+
+def test_a_lease_that_ran_out_is_lent_again_and_counted_as_put_back(inbox: Inbox) -> None:
+    inbox.put([item(1)])
+    (late,) = lease(inbox, seconds=0.01)
+    (again,) = until(lambda: lease(inbox))
+    assert again.tries == 2
+    assert of(inbox) == {"leased": 1, "put_back": 1}
+    inbox.ack([late])
+    inbox.put_back([late])
+    assert of(inbox) == {"leased": 1, "put_back": 1}
+    inbox.ack([again])
+    assert of(inbox) == {"saved": 1, "put_back": 1}
+
+
+def test_an_answer_after_the_lease_but_before_the_next_one_counts(inbox: Inbox) -> None:
+    inbox.put([item(1)])
+    inbox.ack(lease(inbox, seconds=0.0))
+    assert of(inbox) == {"saved": 1}
+    assert lease(inbox) == []
+
+
+def test_put_back_costs_no_try_and_keeps_the_place(inbox: Inbox) -> None:
+    inbox.put([item(1), item(2)])
+    for _ in range(MAX_TRIES + 2):
+        inbox.put_back(lease(inbox, limit=1))
+    assert [(one.item.mention.id, one.tries) for one in lease(inbox)] == [("weibo:1", 1), ("weibo:2", 1)]
+    assert of(inbox) == {"leased": 2, "put_back": MAX_TRIES + 2}
+
+
+def test_a_retry_waits_for_its_time(inbox: Inbox) -> None:
+    inbox.put([item(1), item(2)])
+    first, _ = lease(inbox)
+    inbox.retry([first], "the store was busy", delay=3600)
+    assert lease(inbox) == []
+    assert of(inbox) == {"waiting": 1, "leased": 1, "retried": 1}
+
+
+def test_a_retry_comes_back_with_one_try_more(inbox: Inbox) -> None:
+    inbox.put([item(1)])
+    inbox.retry(lease(inbox), "busy", delay=0.01)
+    (again,) = until(lambda: lease(inbox))
+    assert again.tries == 2
+
+
+def test_after_the_last_try_an_item_is_given_up_and_kept_with_the_last_error(inbox: Inbox) -> None:
+    inbox.put([item(1)])
+    for number in range(MAX_TRIES):
+        inbox.retry(until(lambda: lease(inbox)), f"error {number}", delay=0)
+    assert lease(inbox) == []
+    (kept,) = inbox.quarantined()
+    assert kept.given_up
+    assert kept.reason == f"error {MAX_TRIES - 1}"
+    assert kept.mention == item(1).mention
+    assert kept.raw == item(1).raw
+    assert of(inbox) == {"retried": MAX_TRIES - 1, "given_up": 1}
+
+
+def test_an_item_that_kills_its_worker_is_given_up_alone(inbox: Inbox) -> None:
+    """The worker dies whenever item 1 is in its hands; items 2 and 3 must come through."""
+    inbox.put([item(1), item(2), item(3)])
+
+    def work() -> bool:
+        leased = lease(inbox, seconds=0.0)
+        if "weibo:1" not in ids(leased):
+            inbox.ack(leased)
+        return inbox.depth() == 0
+
+    until(work)
+    assert of(inbox)["saved"] == 2
+    (kept,) = inbox.quarantined()
+    assert (kept.given_up, kept.mention) == (True, item(1).mention)
+
+
+def test_quarantine_keeps_the_item_raw_with_the_reason(inbox: Inbox) -> None:
+    inbox.put([item(1), item(2)])
+    bad, good = lease(inbox)
+    inbox.quarantine(bad, "the text cannot be stored")
+    inbox.ack([good])
+    (kept,) = inbox.quarantined(source="weibo-api")
+    assert (kept.reason, kept.raw, kept.mention, kept.given_up) == (
+        "the text cannot be stored", bad.item.raw, bad.item.mention, False,
+    )  # fmt: skip
+    assert of(inbox) == {"saved": 1, "quarantined": 1}
+    assert inbox.quarantined(source="another") == []
+
+
+def test_an_item_without_raw_is_kept_as_its_mention(inbox: Inbox) -> None:
+    inbox.put([Item(mention=item(1).mention)])
+    inbox.quarantine(lease(inbox)[0], "bad")
+    (kept,) = inbox.quarantined()
+    assert json.loads(kept.raw)["text"] == "奶茶太甜了"
+
+
+def test_what_never_became_a_mention_is_kept_with_its_place(inbox: Inbox) -> None:
+    inbox.quarantine_raw("export", "不是日期".encode(), "no date", place="row 17", batch="b1")
+    (kept,) = inbox.quarantined()
+    assert (kept.source, kept.place, kept.reason, kept.batch) == ("export", "row 17", "no date", "b1")
+    assert kept.raw.decode() == "不是日期"
+    assert kept.mention is None
+
+
+def test_the_same_raw_of_a_source_is_kept_once(inbox: Inbox) -> None:
+    for reason in ("no id", "no id, still"):
+        inbox.quarantine_raw("site", b"<html>", reason)
+    inbox.quarantine_raw("other site", b"<html>", "no id")
+    assert [(kept.source, kept.reason) for kept in inbox.quarantined()] == [
+        ("other site", "no id"), ("site", "no id, still"),
+    ]  # fmt: skip
+    assert of(inbox, "site") == {"quarantined": 1}
+
+
+def test_each_import_counts_its_own_bad_rows(inbox: Inbox) -> None:
+    inbox.quarantine_raw("export", b"row", "bad", batch="first")
+    inbox.quarantine_raw("export", b"row", "bad", batch="second")
+    assert len(inbox.quarantined()) == 1
+    assert of(inbox, "export", "first") == of(inbox, "export", "second") == {"quarantined": 1}
+
+
+def test_quarantine_is_read_in_pages_newest_first(inbox: Inbox) -> None:
+    for number in range(5):
+        inbox.quarantine_raw("site", b"%d" % number, "bad")
+    first = inbox.quarantined(limit=3)
+    rest = inbox.quarantined(limit=3, before=first[-1].id)
+    assert [kept.raw for kept in first + rest] == [b"4", b"3", b"2", b"1", b"0"]
+
+
+def test_replay_takes_entries_out_and_what_is_mended_goes_on(inbox: Inbox) -> None:
+    inbox.put([item(1)])
+    inbox.quarantine(lease(inbox)[0], "bad")
+    (kept,) = inbox.quarantined()
+    assert inbox.take_quarantined([kept.id, 999]) == [kept]
+    assert inbox.quarantined() == []
+    assert inbox.take_quarantined([kept.id]) == []
+    assert kept.mention
+    inbox.put([Item(mention=kept.mention, raw=kept.raw)])
+    inbox.ack(lease(inbox))
+    assert of(inbox) == {"quarantined": 1, "saved": 1}
+
+
+def test_a_batch_has_counts_and_depth_of_its_own(inbox: Inbox) -> None:
+    inbox.put([item(1, batch="b1"), item(2, batch="b1"), item(3)])
+    inbox.count("weibo-api", "unmatched", 4, batch="b1")
+    inbox.count("weibo-api", "duplicate")
+    inbox.ack(lease(inbox, limit=1))
+    assert inbox.depth(batch="b1") == 1
+    assert inbox.depth() == 2
+    assert of(inbox, batch="b1") == {"saved": 1, "waiting": 1, "unmatched": 4}
+    assert of(inbox) == {"saved": 1, "waiting": 2, "unmatched": 4, "duplicate": 1}
+    assert inbox.counts(batch="unknown") == {}
+
+
+def test_a_version_that_loses_is_counted_in_its_own_batch(inbox: Inbox) -> None:
+    inbox.put([item(1, batch="old", source="a")])
+    inbox.put([item(1, batch="new", source="b", version=2)])
+    inbox.put([item(1, batch="late", source="c")])
+    inbox.ack(lease(inbox))
+    assert of(inbox, "a", "old") == {"duplicate": 1}
+    assert of(inbox, "b", "new") == {"saved": 1}
+    assert of(inbox, "c", "late") == {"duplicate": 1}
+
+
+def test_erasing_an_author_reaches_queue_and_quarantine(inbox: Inbox) -> None:
+    inbox.put([item(1, author="u7"), item(2, author="u7"), item(3, author="u8")])
+    inbox.quarantine(lease(inbox, limit=1)[0], "bad")
+    inbox.quarantine_raw("weibo-api", b'{"user": {"id": "u7"}, "text": 5}', "no text")
+    inbox.quarantine_raw("weibo-api", b'{"user": {"id": "u77"}, "text": 5}', "no text")
+    assert inbox.erase_author("weibo:u7") == 3
+    assert ids(lease(inbox)) == ["weibo:3"]
+    assert [kept.raw for kept in inbox.quarantined()] == [b'{"user": {"id": "u77"}, "text": 5}']
+    assert inbox.erase_author("weibo:u7") == 0
+    assert of(inbox)["erased"] == 1
+
+
+def test_an_item_erased_while_lent_stays_erased(inbox: Inbox) -> None:
+    inbox.put([item(1, author="u7")])
+    leased = lease(inbox)
+    inbox.erase_author("weibo:u7")
+    inbox.put_back(leased)
+    inbox.ack(leased)
+    assert of(inbox) == {"erased": 1}
+
+
+def test_health_names_the_oldest_item_waiting(inbox: Inbox) -> None:
+    assert inbox.health()["oldest_waiting"] is None
+    inbox.put([item(1)])
+    assert abs((inbox.health()["oldest_waiting"] - datetime.now(UTC)).total_seconds()) < 60
+
+
+WORKER = """
+import json, sys
+from pathlib import Path
+from index.inbox import open_inbox
+from index.settings import Settings
+inbox = open_inbox(Settings(home=Path(sys.argv[1]), inbox=sys.argv[2]))
+seen = []
+while leased := inbox.lease(7, worker=sys.argv[3]):
+    seen += [one.item.mention.id for one in leased]
+    inbox.ack(leased)
+print(json.dumps(seen))
+"""
+
+
+def test_two_processes_share_the_work_and_no_item_is_done_twice(inbox: Inbox, settings: Settings) -> None:
+    inbox.put([item(n) for n in range(600)])
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(settings.home), settings.inbox, name],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("one", "two")
+    ]
+    seen = [json.loads(process.communicate(timeout=60)[0]) for process in processes]
+    assert sorted(seen[0] + seen[1]) == sorted(f"weibo:{n}" for n in range(600))
+    assert of(inbox) == {"saved": 600}
+
+
+def test_an_unknown_kind_of_inbox_is_explained(tmp_path: Path) -> None:
+    for address in ("carrier-pigeon:loft", "protocol:x", "quarantine:x", ""):
+        with pytest.raises(SettingsError, match="there is no inbox of that kind"):
+            open_inbox(Settings(home=tmp_path, inbox=address))
+
+
+def test_a_broken_file_is_reported_as_unusable(tmp_path: Path) -> None:
+    (tmp_path / "inbox.sqlite").write_bytes(b"this is no database, it only looks like one" * 100)
+    with pytest.raises(InboxError):
+        open_inbox(Settings(home=tmp_path))
+
+
+def test_what_is_done_leaves_nothing_in_the_files(tmp_path: Path) -> None:
+    """SQLite alone: text of a person must not be readable in free pages or in the write-ahead log."""
+    inbox = open_inbox(Settings(home=tmp_path))
+    inbox.put([item(n, text=f"秘密的句子 {n} secret sentence " * 30) for n in range(50)])
+    inbox.ack(lease(inbox))
+    assert lease(inbox) == []  # an idle worker asks, which empties the log
+    left = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    inbox.close()
+    assert b"secret sentence" not in left
+    assert b"weibo:49" not in left
+
+
+class FiveEnds(RuleBasedStateMachine):
+    """Whatever happens in whatever order: each item put is waiting, leased, or in exactly one end."""
+
+    address = INBOXES["sqlite"]
+
+    @initialize()
+    def start(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        settings = Settings(home=Path(self.folder.name), inbox=self.address, max_tries=MAX_TRIES)
+        self.inbox = open_inbox(settings)
+        self.put_in: dict[str, int] = {"a": 0, "b": 0}
+        self.hands: list[Leased] = []
+
+    def teardown(self) -> None:
+        if hasattr(self, "inbox"):
+            self.inbox.close()
+            self.folder.cleanup()
+
+    @rule(
+        numbers=st.lists(st.integers(0, 5), max_size=6),
+        version=st.integers(1, 4),
+        batch=st.sampled_from(["a", "b"]),
+        author=st.sampled_from(["u1", "u2"]),
+    )
+    def put(self, numbers: list[int], version: int, batch: str, author: str) -> None:
+        self.inbox.put([item(n, version=version, batch=batch, author=author) for n in numbers])
+        self.put_in[batch] += len(numbers)
+
+    @rule(limit=st.integers(1, 5), lapses=st.booleans())
+    def lease(self, limit: int, lapses: bool) -> None:
+        self.hands += lease(self.inbox, limit, 0.0 if lapses else 60.0)
+
+    @precondition(lambda self: self.hands)
+    @rule(
+        data=st.data(),
+        act=st.sampled_from(["saved", "duplicate", "erased", "retry", "put_back", "quarantine"]),
+        keep=st.booleans(),
+    )
+    def answer(self, data: st.DataObject, act: str, keep: bool) -> None:
+        """`keep`: the worker answers once more later, as one does that was paused."""
+        chosen = data.draw(st.lists(st.sampled_from(self.hands), min_size=1, max_size=3))
+        if act == "retry":
+            self.inbox.retry(chosen, "busy", delay=0.0)
+        elif act == "put_back":
+            self.inbox.put_back(chosen)
+        elif act == "quarantine":
+            self.inbox.quarantine(chosen[0], "bad")
+        else:
+            self.inbox.ack(chosen, act)  # type: ignore[arg-type]
+        if not keep:
+            self.hands = [one for one in self.hands if one not in chosen]
+
+    @rule(author=st.sampled_from(["u1", "u2"]))
+    def erase(self, author: str) -> None:
+        self.inbox.erase_author(f"weibo:{author}")
+
+    @rule()
+    def replay(self) -> None:
+        for kept in self.inbox.take_quarantined([entry.id for entry in self.inbox.quarantined()]):
+            assert kept.mention
+            assert kept.batch
+            self.inbox.put([Item(mention=kept.mention, raw=kept.raw, batch=kept.batch)])
+            self.put_in[kept.batch] += 1
+
+    @invariant()
+    def nothing_is_lost_or_doubled(self) -> None:
+        if not hasattr(self, "inbox"):
+            return
+        for batch, expected in self.put_in.items():
+            counts = of(self.inbox, batch=batch)
+            accounted = sum(counts.get(end, 0) for end in (*TERMINAL, "waiting", "leased"))
+            assert accounted == expected
+            assert counts.get("waiting", 0) + counts.get("leased", 0) == self.inbox.depth(batch=batch)
+
+
+for _name, _address in INBOXES.items():
+    _machine = type(f"FiveEnds_{_name}", (FiveEnds,), {"address": _address})
+    _machine.TestCase.settings = hypothesis_settings(max_examples=60, stateful_step_count=25, deadline=None)
+    globals()[f"TestFiveEnds_{_name}"] = _machine.TestCase
