@@ -213,6 +213,17 @@ def test_put_back_costs_no_try_and_keeps_the_place(inbox: Inbox) -> None:
     assert of(inbox) == {"leased": 2, "put_back": MAX_TRIES + 2}
 
 
+def test_an_answer_after_putting_back_does_nothing(inbox: Inbox) -> None:
+    inbox.put([item(1)])
+    leased = lease(inbox)
+    inbox.put_back(leased)
+    inbox.retry(leased, "late", delay=3600)
+    inbox.quarantine(leased[0], "late")
+    inbox.ack(leased)
+    assert of(inbox) == {"waiting": 1, "put_back": 1}
+    assert ids(lease(inbox)) == ["weibo:1"]
+
+
 def test_a_retry_waits_for_its_time(inbox: Inbox) -> None:
     inbox.put([item(1), item(2)])
     first, _ = lease(inbox)
