@@ -41,11 +41,11 @@ def keep_item(database: Database, item: Row, reason: str, *, at: float, given_up
 
 
 def _keep(database: Database, row: Row) -> None:
+    """Replacing gives a new id: a replay that is taking the older entry out must not take this one along."""
     database.connection.execute(
-        """INSERT INTO quarantine(source, fingerprint, reason, raw, place, at, batch, author, mention, given_up)
-           VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (source, fingerprint) DO UPDATE SET
-           reason=excluded.reason, raw=excluded.raw, place=excluded.place, at=excluded.at, batch=excluded.batch,
-           author=excluded.author, mention=excluded.mention, given_up=excluded.given_up""",
+        """INSERT OR REPLACE INTO quarantine
+           (source, fingerprint, reason, raw, place, at, batch, author, mention, given_up)
+           VALUES (?,?,?,?,?,?,?,?,?,?)""",
         row,
     )
 

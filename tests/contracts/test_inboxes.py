@@ -334,6 +334,17 @@ def test_replay_takes_entries_out_and_what_is_mended_goes_on(inbox: Inbox) -> No
     assert of(inbox) == {"quarantined": 1, "saved": 1}
 
 
+def test_an_item_that_fails_again_while_it_is_being_replayed_is_not_lost(inbox: Inbox) -> None:
+    inbox.put([item(1)])
+    inbox.quarantine(lease(inbox)[0], "bad")
+    (kept,) = inbox.quarantined()
+    assert kept.mention
+    inbox.put([Item(mention=kept.mention, raw=kept.raw)])  # the replay queues first ...
+    inbox.quarantine(lease(inbox)[0], "still bad")  # ... a worker is faster than the replay ...
+    inbox.take_quarantined([kept.id])  # ... which now takes out what it had read
+    assert [entry.reason for entry in inbox.quarantined()] == ["still bad"]
+
+
 def test_a_batch_has_counts_and_depth_of_its_own(inbox: Inbox) -> None:
     inbox.put([item(1, batch="b1"), item(2, batch="b1"), item(3)])
     inbox.count("weibo-api", "unmatched", 4, batch="b1")
