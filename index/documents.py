@@ -126,7 +126,11 @@ class Analysis(Document, frozen=True, kw_only=True):
 
 
 class Correction(Document, frozen=True, kw_only=True):
-    """A label set by a person. Re-scoring never overwrites it."""
+    """A label set by a person. Re-scoring never overwrites it; the latest of a field wins.
+
+    `value` is a sentiment label; or intents divided by commas, such as "complaint,question"; or aspects with
+    their sentiment, such as "taste:negative,price:positive".
+    """
 
     mention_id: str
     field: Literal["sentiment", "aspects", "intents"]
@@ -163,6 +167,32 @@ class Influence(Document, frozen=True, kw_only=True):
     reason_zh: str
     reason_en: str
     computed_at: datetime
+
+
+class AuthorFacts(Document, frozen=True, kw_only=True):
+    """What one author did about one brand in a period: what a KOC score is made of.
+
+    `engagement` is the median of likes + comments + shares + saves over the posts of which it is known.
+    `experience_posts`: praise, complaint or at least one aspect, and neither spam nor advertisement.
+    `duplicate_posts`: posts whose normalised text another post about the brand has too, of anybody.
+    `burst_posts`: posts in runs of more than 5 within 10 minutes.
+    """
+
+    author: Author
+    brand: str
+    posts: int
+    active_days: int
+    first_at: datetime
+    last_at: datetime
+    engagement: float | None = None
+    experience_posts: int = 0
+    spam_posts: int = 0
+    duplicate_posts: int = 0
+    burst_posts: int = 0
+    negative: int = 0
+    neutral: int = 0
+    positive: int = 0
+    customer_id: str | None = None
 
 
 class Customer(Document, frozen=True, kw_only=True):

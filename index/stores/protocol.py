@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from index.documents import Author, Correction, Document, Influence, Record
+from index.documents import Author, AuthorFacts, Correction, Document, Influence, Record
 from index.query import MentionQuery
 
 Saved = Literal["inserted", "updated", "unchanged", "stale", "erased"]
@@ -108,6 +108,11 @@ class Store(Protocol):
     ) -> list[AuthorStat]: ...
 
     def author(self, author_id: str) -> AuthorStat | None: ...
+
+    def author_facts(
+        self, brand: str, *, since: datetime, authors: Sequence[str] | None = None
+    ) -> list[AuthorFacts]:
+        """What each author (of `authors`, else everybody) did about `brand` from `since` on; busiest first."""
 
     def find_authors(self, platform: str, names: Sequence[str]) -> list[Author]:
         """Authors of a platform whose native id, handle or name equals one of `names` exactly."""
