@@ -1,0 +1,110 @@
+"""What identifies a person is masked, what only looks like it stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nlp.privacy import Contact, mask
+
+CASES_FILE = Path(__file__).parents[1] / "fixtures" / "privacy_cases.tsv"
+
+
+def _cases() -> list[tuple[str, str]]:
+    lines = []
+    for line in CASES_FILE.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("# text"):
+            text, _, masked = line.replace("\\n", "\n").partition("\t")
+            lines.append((text, masked or text))
+    return lines
+
+
+CASES = _cases()
+
+
+@pytest.mark.parametrize(("text", "masked"), CASES, ids=[text[:24] for text, _ in CASES])
+def test_personal_data_is_masked_and_nothing_else(text: str, masked: str) -> None:
+    assert mask(text).text == masked
+
+
+@pytest.mark.parametrize("text", [text for text, _ in CASES])
+def test_masking_twice_changes_nothing_more(text: str) -> None:
+    once = mask(text)
+    assert mask(once.text) == (once.text, {}, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "contacts"),
+    [
+        ("手机１３８ 1234-5678", {Contact("phone", "+8613812345678")}),
+        ("0086 138-1234-5678 / +86 13812345678", {Contact("phone", "+8613812345678")}),
+        ("幺三八一二三四五六七八", {Contact("phone", "+8613812345678")}),
+        ("座机021-62345678", {Contact("phone", "+862162345678")}),
+        ("+852 9123 4567", {Contact("phone", "+85291234567")}),
+        ("0912-345-678", {Contact("phone", "+886912345678")}),
+        ("(415) 555-2671", {Contact("phone", "+14155552671")}),
+        ("Mail Jane.Doe@Example.COM", {Contact("email", "jane.doe@example.com")}),
+        ("微信abc12345, QQ 123456789", set()),
+    ],
+)
+def test_contacts_come_in_the_form_customers_are_matched_by(text: str, contacts: set[Contact]) -> None:
+    assert set(mask(text).contacts) == contacts
+
+
+def test_each_kind_is_counted() -> None:
+    masked = mask("收件人：张伟，13812345678 / 13912345678，微信abc12345")
+    assert masked.counts == {"name": 1, "phone": 2, "wechat": 1}
+
+
+def test_an_identity_card_with_a_wrong_check_character_stays() -> None:
+    assert mask("310101199003070018").counts == {}
+
+
+def test_a_card_number_with_a_wrong_check_digit_stays() -> None:
+    assert mask("银行卡 6222021200004567891").counts == {}
+
+
+_awkward = st.text(
+    alphabet=st.one_of(
+        st.sampled_from("0123456789 -+()@.:：号室微信vxQ加收件人地址栋单元１３８零一二三\n"),
+        st.characters(exclude_categories=()),
+    ),
+    max_size=200,
+)
+
+
+@given(_awkward)
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_answered_and_masking_is_stable(text: str) -> None:
+    once = mask(text)
+    assert mask(once.text).text == once.text
+    assert bool(once.counts) == (once.text != text)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "1",
+        "1 ",
+        "138",
+        "a@",
+        "a.",
+        "加微信",
+        "微信a",
+        "12号",
+        "地址",
+        "1 a ",
+        "收件人：",
+        "+1 ",
+        "[",
+        "零",
+        "6 2",
+        "/1",
+    ],
+)
+def test_a_very_long_text_is_answered(piece: str) -> None:
+    text = piece * (300_000 // len(piece)) + " 13812345678 "
+    assert mask(text).text.endswith((" [phone] ", " 13812345678 "))
