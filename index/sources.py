@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS sources (
     name TEXT PRIMARY KEY,
     platform TEXT,
     cursor TEXT NOT NULL DEFAULT '{}',
+    recent BLOB NOT NULL DEFAULT x'',   -- marks of the raw items read last, see crawlers/recent.py
     fingerprint TEXT,                   -- of the settings it was last polled with: a change ends a stop
     first_at REAL NOT NULL,             -- when it was first tried: silence counts from here when nothing came
     last_poll_at REAL,                  -- last answer, good or bad
@@ -95,6 +96,11 @@ class Sources:
         cursor: dict[str, Any] = msgspec.json.decode(row[0]) if row else {}
         return cursor
 
+    def recent(self, name: str) -> bytes:
+        """What `save` was given as `recent`; empty for a source that was never read."""
+        row = self._database.one("SELECT recent FROM sources WHERE name = ?", (name,))
+        return bytes(row[0]) if row else b""
+
     def save(
         self,
         name: str,
@@ -102,25 +108,29 @@ class Sources:
         new_items: int,
         at: datetime,
         *,
+        alive: bool = False,
+        recent: bytes | None = None,
         platform: str | None = None,
         next_poll_at: datetime | None = None,
         fingerprint: str | None = None,
     ) -> None:
-        """A good answer: move the cursor, forget the last error."""
-        seen = _seconds(at) if new_items else None
+        """A good answer: move the cursor, forget the last error. `alive`: something new was read, even if it
+        spoke of no brand."""
+        seen = _seconds(at) if new_items or alive else None
         self._write(
-            """INSERT INTO sources (name, platform, cursor, fingerprint, first_at, last_poll_at, last_seen_at,
-                                    next_poll_at, polls, items)
-               VALUES (:name, :platform, :cursor, :fingerprint, :at, :at, :seen, :next, 1, :new)
+            """INSERT INTO sources (name, platform, cursor, recent, fingerprint, first_at, last_poll_at,
+                                    last_seen_at, next_poll_at, polls, items)
+               VALUES (:name, :platform, :cursor, coalesce(:recent, x''), :fingerprint, :at, :at, :seen, :next, 1,
+                       :new)
                ON CONFLICT (name) DO UPDATE SET
-                   platform = coalesce(:platform, platform), cursor = :cursor,
+                   platform = coalesce(:platform, platform), cursor = :cursor, recent = coalesce(:recent, recent),
                    fingerprint = coalesce(:fingerprint, fingerprint), last_poll_at = :at,
                    last_seen_at = coalesce(:seen, last_seen_at), next_poll_at = :next,
                    last_error = NULL, error_kind = NULL, failures = 0, polls = polls + 1, items = items + :new""",
             {
                 "name": name, "platform": platform, "cursor": msgspec.json.encode(cursor).decode(),
-                "fingerprint": fingerprint, "at": _seconds(at), "seen": seen, "next": _seconds(next_poll_at),
-                "new": new_items,
+                "recent": recent, "fingerprint": fingerprint, "at": _seconds(at), "seen": seen,
+                "next": _seconds(next_poll_at), "new": new_items,
             },
         )  # fmt: skip
 

@@ -19,6 +19,13 @@ from crawlers.replica.web import Answer, Request, Routes, not_found
 WINDOW = 100
 
 
+def _next(request: Request, path: str) -> str | None:
+    """The address of the next older page, as RFC 5005 links it."""
+    page = request.number("page", 1)
+    more = len(request.shelf.newest("rss_news")) > page * WINDOW
+    return f"{request.base}{path}?page={page + 1}" if more else None
+
+
 def _articles(request: Request) -> list[Post]:
     page = request.number("page", 1)
     posts = request.shelf.newest("rss_news")
@@ -51,7 +58,11 @@ def rss(request: Request, match: re.Match[str]) -> Answer:
     items = "".join(_rss_item(request, post, whole) for post in posts)
     head = f"<title>示例新闻</title><link>{request.base}/</link><language>zh-cn</language><ttl>15</ttl>"
     spaces = 'xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:dc="http://purl.org/dc/elements/1.1/"'
-    start = f'<?xml version="1.0" encoding="utf-8"?><rss version="2.0" {spaces}><channel>{head}'
+    older = _next(request, request.path)
+    link = (
+        f'<atom:link rel="next" href="{escape(older)}" xmlns:atom="http://www.w3.org/2005/Atom"/>' if older else ""
+    )
+    start = f'<?xml version="1.0" encoding="utf-8"?><rss version="2.0" {spaces}><channel>{head}{link}'
     body = f"{start}{items}</channel></rss>".encode()
     return _conditional(request, body, "application/rss+xml; charset=utf-8", posts)
 
@@ -77,17 +88,19 @@ def atom(request: Request, _: re.Match[str]) -> Answer:
         f'<summary type="text">{escape(_summary(post))}</summary></entry>'
         for post in posts
     )
-    head = f"<id>{request.base}/atom.xml</id><title>示例新闻</title>"
+    older = _next(request, request.path)
+    link = f'<link rel="next" href="{escape(older)}"/>' if older else ""
+    head = f"<id>{request.base}/atom.xml</id><title>示例新闻</title>{link}"
     body = f'<?xml version="1.0" encoding="utf-8"?><feed xmlns="http://www.w3.org/2005/Atom">{head}{entries}</feed>'
     return _conditional(request, body.encode(), "application/atom+xml; charset=utf-8", posts)
 
 
 def json_feed(request: Request, _: re.Match[str]) -> Answer:
-    posts, page = _articles(request), request.number("page", 1)
+    posts, older = _articles(request), _next(request, request.path)
     feed = {"version": "https://jsonfeed.org/version/1.1", "title": "示例新闻", "language": "zh-cn"}
     items = [_json_item(request, post) for post in posts]
-    if len(request.shelf.newest("rss_news")) > page * WINDOW:
-        feed["next_url"] = f"{request.base}/feed.json?page={page + 1}"
+    if older:
+        feed["next_url"] = older
     body = json.dumps({**feed, "items": items}, ensure_ascii=False).encode()
     return _conditional(request, body, "application/feed+json; charset=utf-8", posts)
 
