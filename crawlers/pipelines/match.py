@@ -51,7 +51,7 @@ class Match:
         for item in items:
             mention = item.mention
             brands = self._brands.of_mention(mention)
-            if brands:
+            if brands or mention.deleted:  # a deletion must reach the store, whatever is left of the text
                 if brands != mention.brands:
                     mention = msgspec.structs.replace(mention, brands=brands)
                     item = Item(mention=mention, raw=item.raw, batch=item.batch)
