@@ -1,0 +1,57 @@
+"""Keeps the KOC scores of authors fresh while mentions come in."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from index.crm.customers import Customers
+from index.documents import Record
+from index.settings import Settings
+from index.stores.protocol import Store
+from nlp import influence
+
+PERIOD = timedelta(days=90)  # of an author's posts that count: long enough for a rhythm, short enough to be now
+EVERY = 5.0  # seconds: an author who writes ten comments in a row is scored once
+CHUNK = 200  # authors asked for at once
+
+
+class Scores:
+    """Remembers whose mentions were saved and scores these authors, brand by brand. For one thread."""
+
+    def __init__(self, settings: Settings, store: Store, customers: Customers) -> None:
+        self._koc = settings.koc
+        self._store = store
+        self._customers = customers
+        self._touched: dict[str, set[str]] = defaultdict(set)
+        self._next = time.monotonic() + EVERY
+
+    def remember(self, records: Iterable[Record]) -> None:
+        for record in records:
+            if record.mention.author:
+                for brand in record.mention.brands:
+                    self._touched[brand].add(record.mention.author.id)
+
+    def refresh(self, *, at_once: bool = False) -> None:
+        """Score whom `remember` was told of, when it is time. Raises StoreError; then they stay remembered."""
+        if not self._touched or not (at_once or time.monotonic() >= self._next):
+            return
+        while self._touched:
+            brand, authors = next(iter(self._touched.items()))
+            chunk = sorted(authors)[:CHUNK]
+            self._score(brand, chunk)
+            authors.difference_update(chunk)
+            if not authors:
+                del self._touched[brand]
+        self._next = time.monotonic() + EVERY
+
+    def _score(self, brand: str, authors: list[str]) -> None:
+        now = datetime.now(UTC)
+        facts = self._store.author_facts(brand, since=now - PERIOD, authors=authors)
+        ids = list(dict.fromkeys(one.customer_id for one in facts if one.customer_id))
+        customers = {customer.id: customer for customer in self._customers.get_many(ids)} if ids else {}
+        self._store.set_influence(
+            [influence.score(one, self._koc, customers.get(one.customer_id or ""), now=now) for one in facts]
+        )
