@@ -1,0 +1,39 @@
+"""What people said of a mention, laid over what the model said. The model's own words stay stored beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from index.documents import SENTIMENTS, Aspect, Correction, Record, SentimentLabel
+
+
+def corrected(record: Record, corrections: Iterable[Correction]) -> Record:
+    """The record with each corrected field as the person wants it."""
+    for correction in corrections:
+        value = correction.value
+        if correction.field == "sentiment":
+            record = msgspec.structs.replace(record, corrected_sentiment=_sentiment(value))
+            continue
+        names = tuple(part.strip() for part in value.split(",") if part.strip())
+        if correction.field == "intents":
+            analysis = msgspec.structs.replace(record.analysis, intents=names)
+        else:
+            analysis = msgspec.structs.replace(record.analysis, aspects=tuple(map(_aspect, names)))
+        record = msgspec.structs.replace(record, analysis=analysis)
+    return record
+
+
+def _sentiment(value: str) -> SentimentLabel:
+    for label in SENTIMENTS:
+        if label == value.strip():
+            return label
+    raise ValueError(f"{value!r} is no sentiment: write one of {', '.join(SENTIMENTS)}")
+
+
+def _aspect(text: str) -> Aspect:
+    name, colon, sentiment = text.rpartition(":")
+    if not colon:
+        raise ValueError(f"{text!r} is no aspect with its sentiment: write for example taste:negative")
+    return Aspect(name=name.strip(), sentiment=_sentiment(sentiment))

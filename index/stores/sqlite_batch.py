@@ -1,0 +1,167 @@
+"""The changes of one transaction, collected and then written in the order that suits the file."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import apsw
+
+from index.documents import SENTIMENTS, Mention, Record
+from index.stores.sqlite_draft import Draft
+from index.stores.sqlite_tallies import Days, Row, Tallies, microseconds
+from index.stores.sqlite_terms import Terms
+from index.text import token_string
+
+SECOND = 1_000_000
+SLOTS = 1024  # mentions that fit into one second of row ids
+SPAM = 0.5
+
+_PUT_MENTION = f"INSERT OR REPLACE INTO mention VALUES ({', '.join('?' * len(Row._fields))})"  # noqa: S608
+_PUT_BODY = "INSERT OR REPLACE INTO body VALUES (?, ?, ?, ?, ?, ?, ?)"
+_PUT_WORDS = "INSERT INTO fts(rowid, words) VALUES (?, ?)"
+_DROP_WORDS = "INSERT INTO fts(fts, rowid, words) VALUES ('delete', ?, ?)"
+
+
+class Old(NamedTuple):
+    """A stored mention that is about to change."""
+
+    row: Row
+    mention: Mention
+
+
+class Batch:
+    """Collect with put, relabel and remove; then write once. Belongs to one open write transaction."""
+
+    def __init__(self, connection: apsw.Connection, terms: Terms, days: Days) -> None:
+        self._connection = connection
+        self._terms = terms
+        self._tallies = Tallies(terms, days)
+        self._authors: dict[str, int] = {}
+        self._taken: dict[int, set[int]] = {}
+        self._rows: list[Row] = []
+        self._bodies: list[tuple[Any, ...]] = []
+        self._gone: list[tuple[int]] = []
+        self._words: list[tuple[int, bool, str]] = []  # rid, False = take out and True = put in, words
+
+    def put(self, draft: Draft, record: Record, old: Old | None) -> None:
+        """Insert, or replace `old`. `record` is the draft's with corrections applied."""
+        ts = microseconds(record.mention.published_at)
+        rid = old.row.rid if old and old.row.ts == ts else self._slot(ts)
+        row = self._row(rid, ts, record, draft.fingerprint)
+        if old:
+            self._leave(old, rid, same_words=old.mention.full_text == draft.mention.full_text)
+        if old is None or old.row.rid != rid or old.mention.full_text != draft.mention.full_text:
+            self._words.append((rid, True, draft.words))
+        self._rows.append(row)
+        self._tallies.add(row)
+        self._bodies.append((rid, draft.id, draft.version, draft.digest, draft.analysis_digest, *draft.documents))
+
+    def relabel(self, old: Old, record: Record) -> None:
+        """Only labels change: the text and its place stay."""
+        row = self._row(old.row.rid, old.row.ts, record, old.row.fingerprint)
+        self._tallies.add(old.row, -1)
+        self._tallies.add(row)
+        self._rows.append(row)
+
+    def remove(self, old: Old) -> None:
+        self._tallies.add(old.row, -1)
+        self._gone.append((old.row.rid,))
+        self._words.append((old.row.rid, False, token_string(old.mention.full_text)))
+        self._connection.execute("DELETE FROM correction WHERE mention_id = ?", (old.mention.id,))
+
+    def write(self) -> None:
+        """Rows in time order: the full-text index starts a new segment whenever row ids go backwards."""
+        execute = self._connection.executemany
+        execute("DELETE FROM mention WHERE rid = ?", self._gone)
+        execute("DELETE FROM body WHERE rid = ?", self._gone)
+        self._words.sort()
+        if any(not put for _, put, _ in self._words):
+            for rid, put, words in self._words:
+                self._connection.execute(_PUT_WORDS if put else _DROP_WORDS, (rid, words))
+        else:
+            execute(_PUT_WORDS, ((rid, words) for rid, _, words in self._words))
+        execute(_PUT_MENTION, sorted(self._rows))
+        self._bodies.sort(key=lambda body: body[0])
+        execute(_PUT_BODY, self._bodies)
+        self._tallies.flush(self._connection)
+
+    def _leave(self, old: Old, rid: int, *, same_words: bool) -> None:
+        self._tallies.add(old.row, -1)
+        if old.row.rid != rid:
+            self._gone.append((old.row.rid,))
+        if old.row.rid != rid or not same_words:
+            self._words.append((old.row.rid, False, token_string(old.mention.full_text)))
+
+    def _row(self, rid: int, ts: int, record: Record, fingerprint: int) -> Row:
+        mention, analysis, terms, connection = record.mention, record.analysis, self._terms, self._connection
+        author = mention.author
+        return Row(
+            rid=rid,
+            ts=ts,
+            brands=terms.list_number(connection, "brands", mention.brands),
+            platform=terms.number(connection, "platform", mention.platform),
+            sentiment=SENTIMENTS.index(record.sentiment),
+            spam=int(analysis.spam is not None and analysis.spam >= SPAM),
+            aspects=terms.list_number(connection, "aspects", [f"{a.name}:{a.sentiment}" for a in analysis.aspects]),
+            intents=terms.list_number(connection, "intents", analysis.intents),
+            lang=terms.number(connection, "lang", analysis.lang) if analysis.lang else None,
+            source=terms.number(connection, "source", mention.source),
+            kind=terms.number(connection, "kind", mention.kind),
+            region=terms.number(connection, "region", mention.region) if mention.region else None,
+            author=self._author(mention) if author else None,
+            engagement=mention.engagement.total,
+            followers=author.followers if author else None,
+            fingerprint=fingerprint,
+        )
+
+    def _author(self, mention: Mention) -> int:
+        author = mention.author
+        assert author is not None  # noqa: S101 - for mypy: the caller looked
+        known = self._authors.get(author.id)
+        if known is not None:
+            return known
+        connection = self._connection
+        sql = "SELECT id, version, name, handle FROM author WHERE author_id = ?"
+        row: Any = connection.execute(sql, (author.id,)).fetchone()
+        if row is None:
+            sql = "INSERT INTO author(author_id, name, handle, version) VALUES (?, ?, ?, ?)"
+            connection.execute(sql, (author.id, author.name, author.handle, mention.version))
+            number = connection.last_insert_rowid()
+        else:
+            number = int(row[0])
+            if (author.name, author.handle) != row[2:] and mention.version >= row[1]:
+                sql = "UPDATE author SET name = ?, handle = ?, version = ? WHERE id = ?"
+                connection.execute(sql, (author.name, author.handle, mention.version, number))
+        self._authors[author.id] = number
+        return number
+
+    def _slot(self, ts: int) -> int:
+        """A free row id in the second of `ts`: at its millisecond, else the next free; else in a later second."""
+        second, millisecond = ts // SECOND, ts % SECOND // 1000
+        taken = self._slots_taken(second)
+        free: int | None = next(
+            (n for n in (*range(millisecond, SLOTS), *range(millisecond)) if n not in taken), None
+        )
+        if free is None:
+            return self._spilled(second)
+        taken.add(free)
+        return second * SLOTS + free
+
+    def _slots_taken(self, second: int) -> set[int]:
+        if second not in self._taken:
+            first = second * SLOTS
+            sql = "SELECT rid - ? FROM mention WHERE rid >= ? AND rid < ?"
+            self._taken[second] = {n for (n,) in self._connection.execute(sql, (first, first, first + SLOTS))}
+        return self._taken[second]
+
+    def _spilled(self, second: int) -> int:
+        """Posts with a date and no time fill their second: they go on in the next ones, `ts` stays exact."""
+        row: Any = self._connection.execute("SELECT rid FROM spill WHERE second = ?", (second,)).fetchone()
+        rid = int(row[0]) if row else (second + 1) * SLOTS
+        while rid % SLOTS in self._slots_taken(rid // SLOTS):
+            rid += 1
+        self._slots_taken(rid // SLOTS).add(rid % SLOTS)
+        self._connection.execute("INSERT OR REPLACE INTO spill VALUES (?, ?)", (second, rid + 1))
+        sql = "INSERT INTO meta VALUES ('slack', ?) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)"
+        self._connection.execute(sql, (rid // SLOTS - second,))
+        return rid

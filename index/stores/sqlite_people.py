@@ -1,0 +1,216 @@
+"""Authors: who speaks most, what one of them did, their scores and the customer they are."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Any, Literal, NamedTuple
+
+import apsw
+import msgspec
+
+from index.database import Database
+from index.documents import SENTIMENTS, Author, AuthorFacts, Influence, Mention, encode
+from index.query import MentionQuery
+from index.stores.protocol import AuthorStat, SentimentCounts
+from index.stores.sqlite_batch import SECOND
+from index.stores.sqlite_conditions import Conditions
+from index.stores.sqlite_tallies import EPOCH, Days
+from index.stores.sqlite_terms import Terms
+from index.stores.sqlite_write import Writer
+
+BURST_POSTS = 5
+BURST_WINDOW = 600 * SECOND
+EXPERIENCE = {"praise", "complaint"}
+ADVERTISEMENT = "advertisement"
+
+_mentions = msgspec.json.Decoder(Mention)
+_influences = msgspec.json.Decoder(Influence)
+_SUMS = "count(*), coalesce(sum(m.engagement), 0), " + ", ".join(
+    f"sum(m.sentiment = {n})" for n in range(len(SENTIMENTS))
+)
+
+
+class People:
+    def __init__(
+        self, database: Database, terms: Terms, conditions: Conditions, days: Days, writer: Writer
+    ) -> None:
+        self._database = database
+        self._terms = terms
+        self._conditions = conditions
+        self._days = days
+        self._writer = writer
+
+    def top(
+        self, query: MentionQuery, by: Literal["mentions", "engagement", "koc"], limit: int
+    ) -> list[AuthorStat]:
+        brands = [*query.brands, ""] if query.brands else None
+        with self._database.read():
+            rows = self._conditions.rows(query)
+            sql = f"SELECT m.author, {_SUMS} {rows.sql} AND m.author IS NOT NULL GROUP BY m.author"
+            bindings: list[Any] = list(rows.bindings)
+            if by == "koc":
+                best = "SELECT author, max(score) AS score FROM influence"
+                if brands:
+                    best += " WHERE brand IN (SELECT value FROM json_each(?))"
+                    bindings.insert(0, json.dumps(brands))
+                sql = (
+                    f"WITH best AS ({best} GROUP BY author) SELECT s.* FROM ({sql}) s "  # noqa: S608
+                    "JOIN best ON best.author = s.author ORDER BY best.score DESC, s.author"
+                )
+            else:
+                sql += f" ORDER BY {2 if by == 'mentions' else 3} DESC, m.author"
+            groups = self._database.all(f"{sql} LIMIT ?", (*bindings, limit))
+            return [self._stat(group, brands) for group in groups]
+
+    def one(self, author_id: str) -> AuthorStat | None:
+        with self._database.read():
+            sql = (
+                f"SELECT m.author, {_SUMS} FROM author a JOIN mention m ON m.author = a.id "  # noqa: S608
+                "WHERE a.author_id = ? GROUP BY m.author"
+            )
+            group = self._database.one(sql, (author_id,))
+            return self._stat(group, None) if group else None
+
+    def find(self, platform: str, names: Sequence[str]) -> list[Author]:
+        listed = json.dumps([*names, *(f"{platform}:{name}" for name in names)])
+        sql = (
+            "WITH wanted AS (SELECT value FROM json_each(?)) SELECT id, author_id FROM author "
+            "WHERE author_id IN wanted OR name IN wanted OR handle IN wanted ORDER BY author_id"
+        )
+        with self._database.read():
+            rows = [n for n, author in self._database.all(sql, (listed,)) if author.startswith(f"{platform}:")]
+            return [found[0] for number in rows if (found := self._latest(number))]
+
+    def facts(self, brand: str, since: datetime, authors: Sequence[str] | None) -> list[AuthorFacts]:
+        with self._database.read():
+            posts = self._posts(brand, since)
+            copies = Counter(post.fingerprint for post in posts)
+            by_author: defaultdict[int, list[_Post]] = defaultdict(list)
+            for post in posts:
+                if post.author is not None:
+                    by_author[post.author].append(post)
+            wanted = self._numbers(authors) if authors is not None else set(by_author)
+            found = sorted(((len(by_author[a]), a) for a in wanted if a in by_author), reverse=True)
+            return [self._facts(brand, author, by_author[author], copies) for _, author in found]
+
+    def set_influence(self, scores: Sequence[Influence]) -> None:
+        with self._writer.transaction() as connection:
+            erased = self._writer.erased(connection, (score.author_id for score in scores))
+            kept = [score for score in scores if score.author_id not in erased]
+            connection.executemany(
+                "INSERT OR REPLACE INTO influence VALUES (?, ?, ?, ?)",
+                [(self._author(connection, s.author_id), s.brand or "", s.score, encode(s)) for s in kept],
+            )
+
+    def set_customer(self, author_id: str, customer_id: str | None) -> None:
+        with self._writer.transaction() as connection:
+            if not self._writer.erased(connection, [author_id]):
+                number = self._author(connection, author_id)
+                connection.execute("UPDATE author SET customer = ? WHERE id = ?", (customer_id, number))
+
+    def _author(self, connection: apsw.Connection, author_id: str) -> int:
+        connection.execute("INSERT INTO author(author_id) VALUES (?) ON CONFLICT DO NOTHING", (author_id,))
+        row: Any = connection.execute("SELECT id FROM author WHERE author_id = ?", (author_id,)).fetchone()
+        return int(row[0])
+
+    def _numbers(self, authors: Sequence[str]) -> set[int]:
+        sql = "SELECT id FROM author WHERE author_id IN (SELECT value FROM json_each(?))"
+        return {number for (number,) in self._database.all(sql, (json.dumps(list(authors)),))}
+
+    def _stat(self, group: Sequence[Any], brands: list[str] | None) -> AuthorStat:
+        number, mentions, engagement, *counts = group
+        author, customer = self._speaker(number)
+        return AuthorStat(
+            author=author,
+            mentions=mentions,
+            engagement=engagement,
+            counts=SentimentCounts(**dict(zip(SENTIMENTS, counts, strict=True))),
+            influence=self._influence(number, brands),
+            customer_id=customer,
+        )
+
+    def _speaker(self, number: int) -> tuple[Author, str | None]:
+        found = self._latest(number)
+        assert found is not None  # noqa: S101 - counted from their mentions in the same transaction
+        return found
+
+    def _latest(self, number: int) -> tuple[Author, str | None] | None:
+        """The author as their newest version of any mention shows them, and the customer they are."""
+        sql = (
+            "SELECT b.mention, a.customer FROM mention m JOIN body b ON b.rid = m.rid "
+            "JOIN author a ON a.id = m.author WHERE m.author = ? ORDER BY b.version DESC, m.rid DESC LIMIT 1"
+        )
+        row = self._database.one(sql, (number,))
+        author = _mentions.decode(row[0]).author if row else None
+        return (author, row[1]) if row and author else None
+
+    def _influence(self, number: int, brands: list[str] | None) -> Influence | None:
+        sql = "SELECT document, brand FROM influence WHERE author = ? ORDER BY score DESC"
+        for document, brand in self._database.all(sql, (number,)):
+            if brands is None or brand in brands:
+                return _influences.decode(document)
+        return None
+
+    def _posts(self, brand: str, since: datetime) -> list[_Post]:
+        rows = self._conditions.rows(MentionQuery(brands=(brand,), since=since))
+        columns = ", ".join(f"m.{name}" for name in _Post._fields)
+        sql = f"SELECT {columns} {rows.sql} ORDER BY m.rid"
+        return [_Post(*row) for row in self._database.all(sql, rows.bindings)]
+
+    def _facts(self, brand: str, number: int, posts: list[_Post], copies: Counter[int]) -> AuthorFacts:
+        author, customer = self._speaker(number)
+        known = [post.engagement for post in posts if post.engagement is not None]
+        sentiments = Counter(SENTIMENTS[post.sentiment] for post in posts)
+        times = sorted(post.ts for post in posts)
+        return AuthorFacts(
+            author=author,
+            brand=brand,
+            posts=len(posts),
+            active_days=len({self._days.day(ts) for ts in times}),
+            first_at=EPOCH + timedelta(microseconds=times[0]),
+            last_at=EPOCH + timedelta(microseconds=times[-1]),
+            engagement=float(median(known)) if known else None,
+            experience_posts=sum(map(self._is_experience, posts)),
+            spam_posts=sum(post.spam for post in posts),
+            duplicate_posts=sum(copies[post.fingerprint] > 1 for post in posts),
+            burst_posts=burst_posts(times),
+            negative=sentiments["negative"],
+            neutral=sentiments["neutral"],
+            positive=sentiments["positive"],
+            customer_id=customer,
+        )
+
+    def _is_experience(self, post: _Post) -> bool:
+        intents = {self._terms.value(term) for term in self._terms.members(post.intents)}
+        if post.spam or ADVERTISEMENT in intents:
+            return False
+        return bool(intents & EXPERIENCE) or bool(self._terms.members(post.aspects))
+
+
+class _Post(NamedTuple):
+    """The columns of `mention` that the facts are made of."""
+
+    author: int | None
+    ts: int
+    sentiment: int
+    spam: int
+    aspects: int
+    intents: int
+    engagement: int | None
+    fingerprint: int
+
+
+def burst_posts(times: Sequence[int]) -> int:
+    """How many of these moments (microseconds, sorted) lie in a window of 10 minutes with more than 5."""
+    inside: set[int] = set()
+    start = 0
+    for end, moment in enumerate(times):
+        while moment - times[start] > BURST_WINDOW:
+            start += 1
+        if end - start + 1 > BURST_POSTS:
+            inside.update(range(start, end + 1))
+    return len(inside)

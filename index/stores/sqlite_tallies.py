@@ -1,0 +1,120 @@
+"""The counts by day that make the overview fast: what each mention adds to them, and their rebuilding.
+
+The writer adds and subtracts inside its own transaction, so the tallies are never out of step with the rows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import apsw
+
+from index.documents import SENTIMENTS
+from index.stores.sqlite_terms import ALL, Terms
+
+SECOND = 1_000_000
+EPOCH = datetime.fromtimestamp(0, UTC)
+_SENTIMENT = {name: number for number, name in enumerate(SENTIMENTS)}
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since 1970, exact; negative before."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+class Row(NamedTuple):
+    """A row of `mention`, in the order of its columns."""
+
+    rid: int
+    ts: int
+    brands: int
+    platform: int
+    sentiment: int
+    spam: int
+    aspects: int
+    intents: int
+    lang: int | None
+    source: int
+    kind: int
+    region: int | None
+    author: int | None
+    engagement: int | None
+    followers: int | None
+    fingerprint: int
+
+
+class Days:
+    """Local days of a zone, numbered as date.toordinal()."""
+
+    def __init__(self, zone: str) -> None:
+        self.zone = ZoneInfo(zone)
+        # A zone changes its offset on a quarter of an hour at the finest
+        self._quarter = lru_cache(maxsize=4096)(self._day_of_quarter)
+
+    def day(self, ts: int) -> int:
+        """The local day of a moment in microseconds since 1970."""
+        return self._quarter(ts // (900 * SECOND))
+
+    def _day_of_quarter(self, quarter: int) -> int:
+        return (EPOCH + timedelta(seconds=quarter * 900)).astimezone(self.zone).toordinal()
+
+    def start(self, day: int) -> datetime:
+        """When a local day begins, in UTC."""
+        return datetime.fromordinal(day).replace(tzinfo=self.zone).astimezone(UTC)
+
+
+class Tallies:
+    """Changes to the tallies of one transaction: collect with add(), write with flush()."""
+
+    def __init__(self, terms: Terms, days: Days) -> None:
+        self._terms = terms
+        self._days = days
+        self._base: Counter[tuple[int, ...]] = Counter()
+        self._terms_by_day: Counter[tuple[int, ...]] = Counter()
+
+    def add(self, row: Row, sign: int = 1) -> None:
+        """Count a mention, or with sign -1 take it back."""
+        day = self._days.day(row.ts)
+        brands = self._terms.members(row.brands)
+        shared = self._shared(row)
+        for brand in (ALL, *brands):
+            self._base[brand, day, row.platform, row.sentiment, row.spam] += sign
+            for term, sentiment in shared:
+                self._terms_by_day[brand, day, term, sentiment, row.spam] += sign
+        if len(brands) > 1:
+            for brand in brands:
+                for other in brands:
+                    if other != brand:
+                        self._terms_by_day[brand, day, other, row.sentiment, row.spam] += sign
+
+    def _shared(self, row: Row) -> Iterator[tuple[int, int]] | list[tuple[int, int]]:
+        aspects = [(term, self._aspect_sentiment(term)) for term in self._terms.members(row.aspects)]
+        return aspects + [(term, row.sentiment) for term in self._terms.members(row.intents)]
+
+    def _aspect_sentiment(self, term: int) -> int:
+        return _SENTIMENT[self._terms.value(term).rpartition(":")[2]]  # type: ignore[index]
+
+    def flush(self, connection: apsw.Connection) -> None:
+        for table, column, counts in (
+            ("tally", "platform", self._base),
+            ("tally_term", "term", self._terms_by_day),
+        ):
+            sql = (
+                f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?) "  # noqa: S608 - names from the line above
+                f"ON CONFLICT (brand, day, {column}, sentiment, spam) DO UPDATE SET n = n + excluded.n"
+            )
+            connection.executemany(sql, ((*key, n) for key, n in sorted(counts.items()) if n))
+            counts.clear()
+
+
+def rebuild(connection: apsw.Connection, tallies: Tallies) -> None:
+    """Count everything again: after the zone of the days was changed."""
+    connection.execute("DELETE FROM tally; DELETE FROM tally_term")
+    for row in connection.execute("SELECT * FROM mention"):
+        tallies.add(Row(*row))
+    tallies.flush(connection)

@@ -1,0 +1,102 @@
+"""Words of fixed sets as numbers: platforms, labels, and whole lists of brands, aspects and intents."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import apsw
+
+from index.database import Database
+from index.text import normalise
+
+ALL = 0  # stands for "every brand" in the tallies
+
+
+class Terms:
+    """The `term` table, cached. Numbers never change and are never reused, so the cache is always right."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._ids: dict[tuple[str, str], int] = {}
+        self._values: dict[int, tuple[str, str]] = {}  # number -> field, value
+        self._members: dict[int, tuple[int, ...]] = {}
+        self._last = 0
+
+    def refresh(self) -> None:
+        """Learn what other processes added."""
+        with self._lock:
+            rows = self._database.all("SELECT id, field, value FROM term WHERE id > ? ORDER BY id", (self._last,))
+            for number, field, value in rows:
+                self._ids[field, value] = number
+                self._values[number] = field, value
+                self._last = number
+
+    def find(self, field: str, value: str) -> int | None:
+        """The number of a value, or None when the store has never seen it. Call refresh() first."""
+        return self._ids.get((field, value))
+
+    def number(self, connection: apsw.Connection, field: str, value: str) -> int:
+        """The number of a value, given out if need be: call inside a write transaction."""
+        known = self._ids.get((field, value))
+        if known is not None:
+            return known
+        sql = "INSERT INTO term(field, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
+        connection.execute(sql, (field, value))
+        row: Any = connection.execute("SELECT id FROM term WHERE field=? AND value=?", (field, value)).fetchone()
+        self._ids[field, value] = number = int(row[0])
+        self._values[number] = field, value
+        return number
+
+    def forget(self) -> None:
+        """Drop the cache: after a transaction that gave out numbers was rolled back."""
+        with self._lock:
+            self._ids, self._values, self._members, self._last = {}, {}, {}, 0
+
+    def list_number(self, connection: apsw.Connection, field: str, values: Iterable[str]) -> int:
+        """The number of a list of values (order and repeats do not matter). Its members get numbers too."""
+        key = json.dumps(sorted(set(values)), ensure_ascii=False)
+        known = self._ids.get((field, key))
+        if known is None:
+            for value in json.loads(key):
+                self.number(connection, field[:-1], value)
+            known = self.number(connection, field, key)
+        return known
+
+    def value(self, number: int) -> str:
+        return self._known(number)[1]
+
+    def field(self, number: int) -> str:
+        return self._known(number)[0]
+
+    def members(self, number: int) -> tuple[int, ...]:
+        """The numbers of the values in a list of brands, aspects or intents."""
+        found = self._members.get(number)
+        if found is None:
+            field, key = self._known(number)
+            found = tuple(self._ids[field[:-1], value] for value in json.loads(key))
+            self._members[number] = found
+        return found
+
+    def _known(self, number: int) -> tuple[str, str]:
+        if number not in self._values:
+            self.refresh()
+        return self._values[number]
+
+    def lists_with(self, field: str, wanted: Callable[[str], bool]) -> list[int]:
+        """The lists of `field` (brands, aspects, intents) that hold a value for which `wanted` is true."""
+        return [
+            number
+            for (name, key), number in list(self._ids.items())
+            if name == field and any(wanted(value) for value in json.loads(key))
+        ]
+
+    def values_like(self, field: str, value: str) -> list[int]:
+        """The values of a single-valued field that are this one, compared without case, width or script."""
+        form = normalise(value)
+        return [
+            number for (name, text), number in list(self._ids.items()) if name == field and normalise(text) == form
+        ]

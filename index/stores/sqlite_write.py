@@ -1,0 +1,212 @@
+"""Writing mentions: one durable transaction a batch, everything costly done before the lock is taken."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import apsw
+import msgspec
+
+from index.database import Database
+from index.documents import Analysis, Correction, Mention, Record, encode
+from index.errors import NotFound
+from index.stores.corrections import corrected
+from index.stores.protocol import Saved
+from index.stores.sqlite_batch import Batch, Old
+from index.stores.sqlite_draft import Draft, Stored, decide, leaves_trace
+from index.stores.sqlite_tallies import Days, Row
+from index.stores.sqlite_terms import Terms
+
+_mentions = msgspec.json.Decoder(Mention)
+_analyses = msgspec.json.Decoder(Analysis)
+_corrections = msgspec.json.Decoder(Correction)
+
+
+class Writer:
+    def __init__(self, database: Database, terms: Terms, days: Days, salt: bytes) -> None:
+        self._database = database
+        self._terms = terms
+        self._days = days
+        self._salt = salt
+
+    def save(self, records: Sequence[Record]) -> list[Saved]:
+        drafts = [Draft(record) for record in records]
+        expected = self._decide(self._database.connection, drafts)
+        if not any(_changes(draft, stored, end) for draft, stored, end in expected):
+            return [end for _, _, end in expected]
+        for draft, _, end in expected:
+            if end in ("inserted", "updated") and not draft.mention.deleted:
+                draft.prepare()
+        with self.transaction() as connection:
+            ends = [end for part in _without_repeats(drafts) for end in self._apply(connection, part)]
+        self._database.checkpoint_when_large()
+        return ends
+
+    def digests(self, ids: Sequence[str]) -> dict[str, tuple[int, str]]:
+        known = self._known(self._database.connection, ids)
+        return {i: (s.version, s.digest.hex()) for i, s in known.items() if s.rid is not None}
+
+    def corrections(self) -> Iterator[Correction]:
+        for (document,) in self._database.all("SELECT document FROM correction"):
+            yield _corrections.decode(document)
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove mentions; the same versions coming again stay away."""
+        with self.transaction() as connection:
+            known = self._known(connection, ids)
+            found = {i: stored for i, stored in known.items() if stored.rid is not None}
+            batch = Batch(connection, self._terms, self._days)
+            for mention_id, stored in found.items():
+                batch.remove(self._old(connection, stored))
+                self._trace(connection, mention_id, stored.version)
+            batch.write()
+        return len(found)
+
+    def correct(self, correction: Correction) -> None:
+        """Raises NotFound, and ValueError when the value cannot be read."""
+        with self.transaction() as connection:
+            stored = self._known(connection, [correction.mention_id]).get(correction.mention_id)
+            if stored is None or stored.rid is None:
+                raise NotFound(f"No mention {correction.mention_id!r} is stored.")
+            earlier = self._corrections(connection, [correction.mention_id]).get(correction.mention_id, [])
+            if any(e.field == correction.field and e.at > correction.at for e in earlier):
+                return
+            connection.execute(
+                "INSERT OR REPLACE INTO correction VALUES (?, ?, ?)",
+                (correction.mention_id, correction.field, encode(correction)),
+            )
+            self._relabel(connection, stored, [*(e for e in earlier if e.field != correction.field), correction])
+
+    def erase_author(self, author_id: str) -> int:
+        """Everything of an author leaves the file; the keyed hash of the id stays, to know them again."""
+        with self.transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO erased VALUES (?)", (self._hash(author_id),))
+            # Not always on: with it every update rewrites index pages and is 20 times slower
+            connection.execute("INSERT INTO fts(fts, rank) VALUES ('secure-delete', 1)")
+            count = self._erase_rows(connection, author_id)
+            connection.execute("INSERT INTO fts(fts, rank) VALUES ('secure-delete', 0)")
+        self._database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return count
+
+    def erased(self, connection: apsw.Connection, authors: Iterable[str | None]) -> set[str]:
+        """Those of the authors that were erased."""
+        if connection.execute("SELECT 1 FROM erased LIMIT 1").fetchone() is None:
+            return set()
+        sql = "SELECT 1 FROM erased WHERE hash = ?"
+        return {a for a in set(authors) if a and connection.execute(sql, (self._hash(a),)).fetchone()}
+
+    def _erase_rows(self, connection: apsw.Connection, author_id: str) -> int:
+        row = connection.execute("SELECT id FROM author WHERE author_id = ?", (author_id,)).fetchone()
+        if row is None:
+            return 0
+        batch = Batch(connection, self._terms, self._days)
+        rids = [rid for (rid,) in connection.execute("SELECT rid FROM mention WHERE author = ?", row)]
+        for rid in rids:
+            batch.remove(self._old(connection, Stored(rid=rid, version=0)))
+        batch.write()
+        connection.execute("DELETE FROM influence WHERE author = ?", row)
+        connection.execute("DELETE FROM author WHERE id = ?", row)
+        return len(rids)
+
+    @contextmanager
+    def transaction(self) -> Iterator[apsw.Connection]:
+        """A durable change, noted for `changed_since` just before the commit."""
+        try:
+            with self._database.write() as connection:
+                yield connection
+                sql = "INSERT OR REPLACE INTO meta VALUES ('changed', ?)"
+                connection.execute(sql, (time.time_ns() // 1000,))
+        except BaseException:
+            self._terms.forget()  # numbers given out in this transaction are gone
+            raise
+
+    def _apply(self, connection: apsw.Connection, drafts: Sequence[Draft]) -> list[Saved]:
+        decided = self._decide(connection, drafts)
+        batch = Batch(connection, self._terms, self._days)
+        changed = [draft.id for draft, _, end in decided if end in ("inserted", "updated")]
+        corrections = self._corrections(connection, changed)
+        for draft, stored, end in decided:
+            if end == "erased":
+                continue
+            if leaves_trace(draft, stored):
+                self._trace(connection, draft.id, draft.version)
+            old = self._old(connection, stored) if stored and end == "updated" else None
+            if old and draft.mention.deleted:
+                batch.remove(old)
+            elif end in ("inserted", "updated"):
+                batch.put(draft, corrected(draft.record, corrections.get(draft.id, ())), old)
+        batch.write()
+        return [end for _, _, end in decided]
+
+    def _decide(
+        self, connection: apsw.Connection, drafts: Sequence[Draft]
+    ) -> list[tuple[Draft, Stored | None, Saved]]:
+        known = self._known(connection, [draft.id for draft in drafts])
+        erased = self.erased(connection, (draft.author for draft in drafts))
+        return [(d, known.get(d.id), decide(d, known.get(d.id), erased=d.author in erased)) for d in drafts]
+
+    def _known(self, connection: apsw.Connection, ids: Sequence[str]) -> dict[str, Stored]:
+        sql = (
+            "SELECT mid, rid, version, digest, analysis_digest FROM body "
+            "WHERE mid IN (SELECT value FROM json_each(?))"
+        )
+        known = {mid: Stored(*rest) for mid, *rest in connection.execute(sql, (json.dumps(list(ids)),))}
+        if connection.execute("SELECT 1 FROM removed LIMIT 1").fetchone():
+            for mention_id in ids:
+                sql = "SELECT version FROM removed WHERE hash = ?"
+                row = connection.execute(sql, (self._hash(mention_id),)).fetchone()
+                if row and mention_id not in known:
+                    known[mention_id] = Stored(rid=None, version=row[0])
+        return known
+
+    def _corrections(self, connection: apsw.Connection, ids: Sequence[str]) -> dict[str, list[Correction]]:
+        sql = "SELECT mention_id, document FROM correction WHERE mention_id IN (SELECT value FROM json_each(?))"
+        found: dict[str, list[Correction]] = {}
+        for mention_id, document in connection.execute(sql, (json.dumps(list(ids)),)):
+            found.setdefault(mention_id, []).append(_corrections.decode(document))
+        return found
+
+    def _old(self, connection: apsw.Connection, stored: Stored) -> Old:
+        sql = "SELECT m.*, b.mention FROM mention m JOIN body b ON b.rid = m.rid WHERE m.rid = ?"
+        row: Any = connection.execute(sql, (stored.rid,)).fetchone()
+        *columns, document = row
+        return Old(row=Row(*columns), mention=_mentions.decode(document))
+
+    def _relabel(self, connection: apsw.Connection, stored: Stored, corrections: Sequence[Correction]) -> None:
+        old = self._old(connection, stored)
+        sql = "SELECT analysis FROM body WHERE rid = ?"
+        row: Any = connection.execute(sql, (stored.rid,)).fetchone()
+        record = Record(mention=old.mention, analysis=_analyses.decode(row[0]))
+        batch = Batch(connection, self._terms, self._days)
+        batch.relabel(old, corrected(record, corrections))
+        batch.write()
+
+    def _trace(self, connection: apsw.Connection, mention_id: str, version: int) -> None:
+        sql = "INSERT INTO removed VALUES (?, ?) ON CONFLICT DO UPDATE SET version = max(version, excluded.version)"
+        connection.execute(sql, (self._hash(mention_id), version))
+
+    def _hash(self, name: str) -> bytes:
+        return hashlib.blake2b(name.encode(), key=self._salt, digest_size=16).digest()
+
+
+def _changes(draft: Draft, stored: Stored | None, end: Saved) -> bool:
+    return end in ("inserted", "updated") or (end != "erased" and leaves_trace(draft, stored))
+
+
+def _without_repeats(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
+    """Runs in which each id occurs once: a mention twice in one batch is saved twice, in order."""
+    run: list[Draft] = []
+    ids: set[str] = set()
+    for draft in drafts:
+        if draft.id in ids:
+            yield run
+            run, ids = [], set()
+        run.append(draft)
+        ids.add(draft.id)
+    if run:
+        yield run
