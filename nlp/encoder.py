@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from index.errors import ModelError
 from nlp.normalise import for_model
 
 _TAIL_SHARE = 4  # of a text over the limit, the last quarter of the room holds its end
@@ -14,11 +15,15 @@ class Encoder:
     """The tokenizer of a model folder with the model's token limit.
 
     Ids are those of `tokenizer.json`, between its start and end pieces; a longer text keeps
-    its beginning and its end. The tokenizer releases the GIL, so threads may share one Encoder.
+    its beginning and its end. Threads may share one Encoder.
+    Raises ModelError when the file is missing or damaged.
     """
 
     def __init__(self, tokenizer_file: Path, max_tokens: int) -> None:
-        self._tokenizer = Tokenizer.from_file(str(tokenizer_file))
+        try:
+            self._tokenizer = Tokenizer.from_file(str(tokenizer_file))
+        except Exception as error:  # tokenizers raises nothing narrower
+            raise ModelError(f"{tokenizer_file} cannot be read: {error}") from error
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._max_tokens = max_tokens
@@ -27,8 +32,8 @@ class Encoder:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, at least 2 (start, end) and at most `max_tokens` long."""
-        encodings = self._tokenizer.encode_batch_fast([for_model(text) for text in texts])
-        return [self._cut(encoding.ids) for encoding in encodings]
+        # one by one: encode_batch would start threads of its own, beside those of the workers
+        return [self._cut(self._tokenizer.encode(for_model(text)).ids) for text in texts]
 
     def _cut(self, ids: list[int]) -> list[int]:
         if len(ids) <= self._max_tokens:

@@ -126,7 +126,7 @@ def padded_width(length: int) -> int:
 
 def softmax(logits: npt.NDArray[np.float32]) -> Probabilities:
     """Row by row, [n, classes]."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     shares: Probabilities = powers / powers.sum(axis=1, keepdims=True)
     return shares
 

@@ -11,7 +11,8 @@ MAX_RAW = 100_000  # characters looked at: bounds the time of every step below
 MAX_CHARS = 2_000  # characters kept: more than the model's token limit in any script
 HEAD = 1_400  # of a longer text the beginning and the end are kept: verdicts stand there
 
-_URL = re.compile(r"(?:https?://|www\.)[^\s<>\"'，。！？、；）】》」]{1,2000}", re.IGNORECASE | re.ASCII)
+# ASCII only and not ending in punctuation: a Chinese text often goes on right after an address.
+_URL = re.compile(r"(?:https?://|www\.)[!#-&(-;=?-~]{1,2000}(?<![!-.:;?@\]])", re.IGNORECASE)
 # A name ends where Weibo and Twitter end it: at the first character that is no letter, digit, _ or -.
 _NAME = re.compile(r"(?<![\w.])@[\w-]{1,30}")
 _EMOTICON = re.compile(r"\[([^\W_]{1,8})\]")
@@ -20,6 +21,7 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\uffff"
     "\ud800-\udfff\U0001f3fb-\U0001f3ff\U000e0000-\U000e01ef]"
 )
+_MARKER = re.compile(r"</?s>|<(?:pad|mask|unk)>")  # pieces with a meaning to the model, not words of a text
 _KANA = re.compile("[\u3040-\u30ff]")
 _SPACE = re.compile(r"\s+")
 
@@ -54,7 +56,7 @@ def for_model(text: str) -> str:
     text = _REPEAT.sub(r"\1\1\1", _INVISIBLE.sub("", text[:MAX_RAW]))
     text = _shorten(unicodedata.normalize("NFKC", html.unescape(_shorten(text))))
     text = _INVISIBLE.sub("", _NAME.sub("@user ", _URL.sub(" http ", text)))
-    text = _EMOTICON.sub(_emoticon_words, text)
+    text = _EMOTICON.sub(_emoticon_words, _MARKER.sub(" ", text))
     if not _KANA.search(text):
         text = _simplifier().convert(text)
     return _shorten(_REPEAT.sub(r"\1\1\1", _SPACE.sub(" ", text))).strip()

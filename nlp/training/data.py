@@ -21,11 +21,16 @@ from nlp.normalise import for_model, strip_emoticons
 
 
 class SetSpec(msgspec.Struct, frozen=True):
-    """How one set is used. `share` multiplies its balanced row count, `weight` its loss."""
+    """How one set is used. `share` multiplies its balanced row count, `weight` its loss.
+
+    `verdicts`: reviews labelled by a verdict, so that a neutral answer is (weakly) wrong although the
+    set has no neutral class. Without it, complaints told as plain facts drift to neutral.
+    """
 
     name: str
     share: float = 1.0
     weight: float = 1.0
+    verdicts: bool = False
     emoticons_leak: bool = False  # labels were made from [emoticons]: take them out of the text
 
 
@@ -37,10 +42,10 @@ SETS = (
     SetSpec("weibo_8emotion_merged", weight=0.5, emoticons_leak=True),
     SetSpec("clue_emotion2020", weight=0.6),
     SetSpec("weibo_senti_100k_noemo", weight=0.5, emoticons_leak=True),
-    SetSpec("chnsenticorp"),
-    SetSpec("chnsenticorp_htl_all"),
-    SetSpec("waimai_10k", share=1.3),
-    SetSpec("online_shopping_10_cats"),
+    SetSpec("chnsenticorp", verdicts=True),
+    SetSpec("chnsenticorp_htl_all", verdicts=True),
+    SetSpec("waimai_10k", share=1.3, verdicts=True),
+    SetSpec("online_shopping_10_cats", verdicts=True),
     SetSpec("cantonese_forum"),
     SetSpec("bdci2021_product_opinion"),
     SetSpec("tweeteval_sentiment"),
@@ -50,7 +55,7 @@ SETS = (
     SetSpec("sxsw_brand_tweets"),
     SetSpec("apple_dfe_tweets"),
     SetSpec("goemotions"),
-    SetSpec("uci_sentence_reviews"),
+    SetSpec("uci_sentence_reviews", verdicts=True),
     SetSpec("wisesight_th"),
     SetSpec("nusax_12lang", share=1.3),
     SetSpec("smsa_id"),
@@ -67,13 +72,14 @@ class Labelled(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One labelled text. `label` indexes LABELS; a `two_class` row says nothing about neutral."""
+    """One labelled text. `label` indexes LABELS; a `two_class` row has a set without a neutral class."""
 
     text: str
     label: int
     source: str
     lang: str
     two_class: bool
+    verdict: bool
     weight: float
 
 
@@ -91,7 +97,10 @@ def read_set(folder: Path, split: str, spec: SetSpec) -> list[Row]:
         if key := for_model(text):
             rows.setdefault(key, (text, LABELS.index(record.label), record.lang))
     two_class = all(label != 1 for _, label, _ in rows.values())
-    return [Row(text, label, spec.name, lang, two_class, spec.weight) for text, label, lang in rows.values()]
+    return [
+        Row(text, label, spec.name, lang, two_class, spec.verdicts, spec.weight)
+        for text, label, lang in rows.values()
+    ]
 
 
 def sample(rows: list[Row], spec: SetSpec, per_root: float, seed: int) -> list[Row]:

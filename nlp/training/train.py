@@ -27,6 +27,7 @@ from nlp.engine import LABELS
 from nlp.training.data import Row, read_rows
 
 NEUTRAL = 1
+VERDICT_SHARE = 0.25
 WARM_UP = 0.05
 LOG_EVERY = 50  # steps
 SORT_WINDOW = 64  # batches that are sorted by length together: little padding, still random
@@ -35,8 +36,7 @@ SORT_WINDOW = 64  # batches that are sorted by length together: little padding, 
 class Progress(msgspec.Struct):
     """Where a run stands: enough to go on after a stop without seeing a row twice an epoch."""
 
-    epoch: int = 0
-    batch: int = 0
+    step: int = 0
     tokens: int = 0
     seconds: float = 0.0
 
@@ -86,11 +86,17 @@ def _cut(ordered: list[int], lengths: list[int], max_tokens: int) -> Iterator[li
 
 
 def loss_of(logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
-    """Weighted cross-entropy of [rows, 3] logits; two-class rows neither reward nor punish neutral."""
+    """Weighted cross-entropy of [rows, 3] logits; two-class rows choose between their two classes.
+
+    Verdict rows add VERDICT_SHARE * -log(1 - p(neutral)).
+    """
+    logits = logits.float()
     masked = torch.zeros(len(rows), len(LABELS), dtype=torch.bool)
     masked[:, NEUTRAL] = torch.tensor([row.two_class for row in rows])
-    logits = logits.float().masked_fill(masked, -1e4)
-    losses = cross_entropy(logits, torch.tensor([row.label for row in rows]), reduction="none")
+    labels = torch.tensor([row.label for row in rows])
+    losses = cross_entropy(logits.masked_fill(masked, -1e4), labels, reduction="none")
+    polar = logits[:, [0, 2]].logsumexp(1) - logits.logsumexp(1)
+    losses = losses - VERDICT_SHARE * polar * torch.tensor([row.verdict for row in rows])
     weights = torch.tensor([row.weight for row in rows])
     return (losses * weights).sum() / weights.sum()
 
@@ -124,42 +130,52 @@ def train(args: argparse.Namespace) -> None:
     encoder = Encoder(args.base / "tokenizer.json", args.max_tokens)
     ids = encoder.encode([row.text for row in rows])
     lengths = [len(row) for row in ids]
+    plan = [
+        batch for epoch in range(args.epochs) for batch in batches(lengths, args.batch_tokens, args.seed + epoch)
+    ]
     model = load_base(args.base)
     optimizer = optimizer_for(model, args.lr)
     progress = resume(args.out / "checkpoint.pt", model, optimizer)
-    total, budget = sum(lengths) * args.epochs, args.minutes * 60
-    print(f"{len(rows)} rows, {sum(lengths)} tokens an epoch, from {progress}", flush=True)
+    print(f"{len(rows)} rows, {sum(lengths)} tokens an epoch, {len(plan)} steps, from {progress}", flush=True)
     clock = saved = time.monotonic()
-    recent: list[float] = []
-    for epoch in range(progress.epoch, args.epochs):
-        plan = batches(lengths, args.batch_tokens, args.seed + epoch)
-        for number in range(progress.batch, len(plan)):
-            done = max(progress.tokens / total, progress.seconds / budget)
-            if done >= 1:
-                break
-            for group in optimizer.param_groups:
-                group["lr"] = args.lr * rate(done)
-            tokens, mask = padded([ids[i] for i in plan[number]], encoder.pad_id)
-            with torch.autocast("cpu", torch.bfloat16):
-                logits = model(input_ids=tokens, attention_mask=mask).logits
-            loss = loss_of(logits, [rows[i] for i in plan[number]])
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            recent.append(loss.item())
-            now = time.monotonic()
-            progress.batch, progress.seconds = number + 1, progress.seconds + now - clock
-            progress.tokens += sum(lengths[i] for i in plan[number])
-            clock = now
-            if len(recent) == LOG_EVERY:
-                log(args.out / "log.jsonl", progress, sum(recent) / len(recent), done)
-                recent = []
-            if now - saved > args.save_minutes * 60:
-                save(args, model, optimizer, progress)
-                saved = time.monotonic()
-        progress.epoch, progress.batch = epoch + 1, 0
+    losses: list[float] = []
+    for batch in plan[progress.step :]:
+        done = max(progress.step / len(plan), progress.seconds / (args.minutes * 60))
+        if done >= 1:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = args.lr * rate(done)
+        tokens, mask = padded([ids[row] for row in batch], encoder.pad_id)
+        losses.append(update(model, optimizer, tokens, mask, [rows[row] for row in batch]))
+        now = time.monotonic()
+        progress.step, progress.seconds = progress.step + 1, progress.seconds + now - clock
+        progress.tokens += sum(lengths[row] for row in batch)
+        clock = now
+        if len(losses) == LOG_EVERY:
+            log(args.out / "log.jsonl", progress, sum(losses) / len(losses), done)
+            losses = []
+        if now - saved > args.save_minutes * 60:
+            save(args, model, optimizer, progress)
+            saved = time.monotonic()
     save(args, model, optimizer, progress)
+
+
+def update(
+    model: BertForSequenceClassification,
+    optimizer: torch.optim.AdamW,
+    tokens: torch.Tensor,
+    mask: torch.Tensor,
+    rows: list[Row],
+) -> float:
+    """One optimizer step in bf16; returns the loss before it."""
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model(input_ids=tokens, attention_mask=mask).logits
+    loss = loss_of(logits, rows)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return float(loss.detach())
 
 
 def log(path: Path, progress: Progress, loss: float, done: float) -> None:
