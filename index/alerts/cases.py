@@ -26,7 +26,7 @@ from index.audit import record_act
 from index.crm.contacts import Contacts
 from index.crm.customers import Customers
 from index.database import Database, Row
-from index.documents import Case, CaseState, Record
+from index.documents import Case, CaseState, Document, Record
 from index.errors import Conflict, EarshotError, NotFound
 from index.records import open_records
 from index.settings import Settings
@@ -36,6 +36,14 @@ BY_HAND = "by hand"
 HAND_MINUTES = 120  # time to answer a case a person opened, as in a rule without answer_within
 Found = list[Case]  # inside the class below, "list" is the method
 Values = list[str | int | None]
+
+
+class Notice(Document, frozen=True, kw_only=True):
+    """A case that is new on the desk."""
+
+    id: int
+    case_id: str
+    at: datetime
 
 
 class Cases:
@@ -204,6 +212,11 @@ class Cases:
             (moment,),
         )
         return counts | dict(zip(("overdue", "snoozed", "praise", "undelivered"), row or (0,) * 4, strict=True))
+
+    def notices(self, after: int = 0) -> tuple[Notice, ...]:
+        """What rang the desk's bell since the notice `after`, oldest first."""
+        found = self.records.all("SELECT id, case_id, at FROM notices WHERE id > ? ORDER BY id", (after,))
+        return tuple(Notice(id=i, case_id=case, at=datetime.fromisoformat(at)) for i, case, at in found)
 
     def forget_author(self, author_id: str) -> int:
         """Remove the cases of an erased author; returns how many."""

@@ -60,7 +60,7 @@ CREATE TABLE IF NOT EXISTS outbox (
     case_id TEXT NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
     mention_id TEXT NOT NULL,
     channel TEXT NOT NULL,
-    state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'given_up')),
+    state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'given_up', 'dropped')),
     tries INTEGER NOT NULL DEFAULT 0,
     created_at TEXT NOT NULL,
     next_at TEXT NOT NULL,       -- not before; while being sent, when another process may take over

@@ -1,0 +1,35 @@
+"""The desk itself: rings its bell. The case is on the desk from the moment it exists; this tells who watches."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from index.documents import Case, Record
+from index.errors import Retry, StoreError
+from index.records import open_records
+from index.settings import Channel as ChannelSettings
+from index.settings import Settings
+
+
+class Desk:
+    """Every case rings once, whatever the rule's channels are. See `Cases.notices`."""
+
+    type: ClassVar[str] = "desk"
+
+    def __init__(self, channel: ChannelSettings, secret: str | None) -> None:
+        """Needs nothing."""
+
+    def send(self, case: Case, record: Record, settings: Settings) -> None:  # noqa: ARG002
+        """Raises Retry when the records database cannot be used now."""
+        try:
+            records = open_records(settings)
+        except StoreError as error:
+            raise Retry(str(error)) from error
+        try:
+            records.many(
+                "INSERT OR IGNORE INTO notices (case_id, at) SELECT id, ? FROM cases WHERE id = ?",
+                [(datetime.now(UTC).isoformat(), case.id)],
+            )
+        finally:
+            records.close()
