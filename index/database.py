@@ -20,6 +20,10 @@ from index.errors import StoreError
 Row = tuple[Any, ...]
 BUSY_MS = 30_000
 WAL_LIMIT = 64 * 1024 * 1024  # busy readers starve automatic checkpoints: above this the writer restarts the WAL
+UNUSABLE = (  # what an operator can mend; every other apsw.Error is a bug and surfaces as it is
+    apsw.BusyError, apsw.CantOpenError, apsw.CorruptError, apsw.FullError, apsw.IOError, apsw.LockedError,
+    apsw.NoMemError, apsw.NotADBError, apsw.PermissionsError, apsw.ReadOnlyError,
+)  # fmt: skip
 OLDEST_SAFE = 3_051_003  # SQLite before 3.51.3 can corrupt a WAL file under several writers
 
 
@@ -76,34 +80,57 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[apsw.Connection]:
-        """A durable transaction. BEGIN IMMEDIATE: taking the write lock late fails under several writers."""
-        connection = self.connection
-        connection.execute("BEGIN IMMEDIATE")
+        """A durable transaction. BEGIN IMMEDIATE: taking the write lock late fails under several writers.
+
+        Raises StoreError when the file cannot be used (full, locked, damaged); then nothing was written.
+        """
         try:
-            yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
+            connection = self.connection
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # SQLite has rolled back by itself after some faults of the disk
+                    connection.execute("ROLLBACK")
+                raise
+        except UNUSABLE as error:
+            raise self._unusable(error) from error
 
     @contextmanager
     def read(self) -> Iterator[apsw.Connection]:
-        """One consistent picture over several statements."""
-        connection = self.connection
-        connection.execute("BEGIN")
+        """One consistent picture over several statements. Raises StoreError."""
         try:
-            yield connection
-        finally:
-            connection.execute("ROLLBACK")
+            connection = self.connection
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+        except UNUSABLE as error:
+            raise self._unusable(error) from error
 
     def all(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
-        """Every row of one statement."""
-        return self.connection.execute(sql, values).fetchall()
+        """Every row of one statement. Raises StoreError."""
+        try:
+            return self.connection.execute(sql, values).fetchall()
+        except UNUSABLE as error:
+            raise self._unusable(error) from error
 
     def one(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> Row | None:
-        """The first row of one statement, or None."""
-        row: Row | None = self.connection.execute(sql, values).fetchone()
+        """The first row of one statement, or None. Raises StoreError."""
+        try:
+            row: Row | None = self.connection.execute(sql, values).fetchone()
+        except UNUSABLE as error:
+            raise self._unusable(error) from error
         return row
+
+    def _unusable(self, error: apsw.Error) -> StoreError:
+        return StoreError(
+            f"{self.path} cannot be used: {error}. Check free space, the folder's permissions and other programs"
+            " that may hold the file."
+        )
 
     def many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
         """One statement for many rows, in one transaction."""
@@ -114,7 +141,7 @@ class Database:
         """Call between batches: keeps the write-ahead log below WAL_LIMIT under busy readers."""
         wal = self.path.with_name(self.path.name + "-wal")
         if wal.exists() and wal.stat().st_size > WAL_LIMIT:
-            self.connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+            self.all("PRAGMA wal_checkpoint(RESTART)")
 
     def close(self) -> None:
         """Close the connections of all threads."""

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
-import apsw
 import msgspec
 
 from index.database import Database, Row
@@ -26,10 +25,6 @@ from index.inbox import quarantine
 from index.inbox.protocol import End, Item, Leased, Quarantined
 from index.settings import Settings
 
-UNUSABLE = (
-    apsw.BusyError, apsw.CantOpenError, apsw.CorruptError, apsw.FullError, apsw.IOError, apsw.LockedError,
-    apsw.NoMemError, apsw.NotADBError, apsw.PermissionsError, apsw.ReadOnlyError,
-)  # fmt: skip
 FAILED_OFTEN = 2  # from this many failed tries on, an item is lent alone
 LAPSED = "The worker died or stalled each time it had this item."
 
@@ -45,16 +40,14 @@ def connect(settings: Settings) -> SqliteInbox:
 
 
 def _usable(method: Callable[P, T]) -> Callable[P, T]:
-    """Turn what an operator can mend (full disk, not a database) into InboxError; bugs surface as they are."""
+    """Say that it is the inbox that cannot be used."""
 
     @functools.wraps(method)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return method(*args, **kwargs)
-        except (*UNUSABLE, StoreError) as error:
-            raise InboxError(
-                f"The inbox cannot be used: {error}. Check the disk and the folder's permissions."
-            ) from error
+        except StoreError as error:
+            raise InboxError(f"The inbox: {error}") from error
 
     return guarded
 

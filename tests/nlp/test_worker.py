@@ -202,7 +202,7 @@ def test_a_customer_is_linked_by_the_phone_in_the_text_and_the_complaint_is_a_ca
     crm = tmp_path / "crm.csv"
     crm.write_text("customer_id,name,phone\nC1,王小姐,13812345678\n", encoding="utf-8")
     world.customers.import_customers(crm)
-    world.inbox.put([item(1, "茶茶太差了，我电话13812345678，给个说法")])
+    world.inbox.put([item(1, "茶茶太差了，要投诉，我电话13812345678，给个说法")])
     world.work()
     record = world.record(1)
     assert record
