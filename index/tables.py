@@ -215,7 +215,7 @@ def _objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any] | 
 def _object(raw: bytes) -> dict[str, Any] | _Bad:
     try:
         value = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _Bad(raw.decode("utf-8", "backslashreplace"), f"not valid JSON: {error}")
     if not isinstance(value, dict):
         return _Bad(raw.decode("utf-8", "backslashreplace"), "not a JSON object")
@@ -235,7 +235,7 @@ def _whole_json(path: Path, encoding: str) -> list[msgspec.Raw] | None:
         if text.lstrip().startswith(b"["):
             return msgspec.json.decode(text, type=list[msgspec.Raw])
         return msgspec.json.decode(text, type=_Wrapped).data
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

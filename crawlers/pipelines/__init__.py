@@ -23,5 +23,7 @@ class Step(Protocol):
 
 
 def steps(settings: Settings, digests: Digests) -> tuple[Step, ...]:
-    """The steps in their order: cheap ones that leave much out come before those that ask the store."""
-    return (Clean(), Match(settings.brands), DropRepeats(digests))
+    """The steps in their order: cheap ones that leave much out come before those that ask the store. Without
+    any brand nothing is left out: who has not named one yet wants to see what there is."""
+    match: tuple[Step, ...] = (Match(settings.brands),) if settings.brands else ()
+    return (Clean(), *match, DropRepeats(digests))

@@ -1,0 +1,286 @@
+"""One row of an export becomes one Mention. Pure: the same cells give the same mention, whenever it is read."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from crawlers.connector import Raw
+from crawlers.imports.columns import COUNTERS, Header, is_null, platform_name, platform_of_host, vocabulary
+from crawlers.imports.values import Clock, read_count, read_id, read_time, weibo_mid
+from index.documents import Author, Engagement, Kind, Mention
+from index.errors import MapError
+from index.tables import clean
+
+MAX_TEXT = 100_000  # characters; the longest articles have a tenth of it, a broken quote can have megabytes
+MAX_LIST = 30
+TRACKING = re.compile(
+    r"utm_.*|spm|from|share_.*|xsec_.*|source|scene|wfr|isappinstalled|timestamp|sign|_t|refer_flag"
+)
+UNCLEAN = ("=", "'", "\ufeff", "\u200b", "")  # what Excel and exporters put in front of a value
+LONGEST_NULL = 12
+ARTICLES = {"rss_news", "wechat", "toutiao"}
+REVIEWS = {"amazon", "tmall_jd", "dianping", "appstore_googleplay"}
+
+
+Fields = Callable[[str], Any]  # the cell of a field, None when the row does not fill it
+
+
+class RowReader:
+    """Reads the rows of one file. `platform` set by a person wins over the file; `guess` serves when neither
+    the row's platform cell nor its link tells."""
+
+    def __init__(self, header: Header, *, source: str, clock: Clock, platform: str | None, guess: str) -> None:
+        self._source, self._clock = source, clock
+        self._platform, self._guess = platform, guess
+        self._headers = {column.field: header.cells[column.position] for column in header.columns}
+        self._counters = [(c.field, c.unit) for c in header.columns if c.field in COUNTERS]
+        self._is_comment = "comment_id" in self._headers or any(
+            c.header.startswith("评论内容") for c in header.columns
+        )
+        self._nulls = vocabulary().nulls
+
+    def __call__(self, raw: Raw) -> Sequence[Mention]:
+        """`raw` is the row by header. Raises MapError with a reason a person can act on."""
+        return [self._mention(self._filled(raw).get)]
+
+    def _mention(self, get: Fields) -> Mention:
+        title, text = self._words(get)
+        url = _web_address(get("url"))
+        platform = self._platform_of(get, url)
+        flags: list[str] = []
+        native = self._native_id(get, url, platform, flags)
+        counts = self._counts(get, flags)
+        author = self._author(get, platform, counts.pop("followers", None))
+        published = self._time(get, flags)
+        key = native or _canonical(url) or _fingerprint(platform, author, published, text, flags)
+        kind = self._kind(get, platform)
+        return Mention(
+            id=f"{platform}:{key}",
+            platform=platform,
+            source=self._source,
+            text=text,
+            title=title,
+            published_at=published,
+            kind=kind,
+            url=url,
+            author=author,
+            engagement=Engagement(**counts),
+            parent_id=_linked(platform, get("parent_id")),
+            thread_id=_linked(platform, get("post_id")) if kind == "comment" else None,
+            rating=_rating(get("rating")),
+            region=_region(get("region")),
+            hashtags=_words_of(get("hashtags")),
+            media=_links_of(get("media")),
+            vendor_sentiment=_vendor_label(get("vendor_sentiment")),
+            flags=tuple(flags),
+        )
+
+    def _filled(self, raw: Raw) -> dict[str, Any]:
+        """The cells that say something, by field."""
+        filled: dict[str, Any] = {}
+        for field, header in self._headers.items():
+            cell = raw.get(header)
+            if type(cell) is str:
+                cell = cell.strip()
+                if cell[:1] in UNCLEAN:
+                    cell = clean(cell)
+                if cell and (len(cell) > LONGEST_NULL or cell.lower() not in self._nulls):
+                    filled[field] = cell
+            elif cell is not None and cell not in ([], {}):
+                filled[field] = cell
+        return filled
+
+    def _words(self, get: Fields) -> tuple[str | None, str]:
+        title, text = _text(get("title")), _text(get("text"))
+        if not (title or text):
+            raise MapError("The text is empty.")
+        if len(text or title or "") > MAX_TEXT:
+            raise MapError(f"The text has over {MAX_TEXT:,} characters; probably a quote is not closed.")
+        if not text or not title or text.startswith(title):
+            return None, text or title or ""
+        return title, text
+
+    def _platform_of(self, get: Fields, url: str | None) -> str:
+        if self._platform:
+            return self._platform
+        named = get("platform") or get("kind")
+        if isinstance(named, str) and (known := platform_name(named)):
+            return known
+        host = urlsplit(url).hostname if url else None
+        return (host and platform_of_host(host)) or self._guess
+
+    def _native_id(self, get: Fields, url: str | None, platform: str, flags: list[str]) -> str | None:
+        cell = next((c for c in map(get, ("comment_id", "id")) if c is not None), None)
+        if cell is None and not self._is_comment:
+            cell = get("post_id")
+        native, sound = read_id(cell) if cell is not None else (None, True)
+        if native and sound:
+            return native
+        from_url = None if self._is_comment else id_in_url(url, platform)
+        if native and not from_url:
+            flags.append("id_unreliable")
+        return from_url
+
+    def _counts(self, get: Fields, flags: list[str]) -> dict[str, int | None]:
+        counts: dict[str, int | None] = {}
+        for field, unit in self._counters:
+            cell = get(field)
+            if cell is None:
+                continue
+            try:
+                counts[field], at_least = read_count(cell, unit)
+            except ValueError:
+                flags.append(f"{field}_unreadable")
+                continue
+            if at_least:
+                flags.append(f"{field}_at_least")
+        return counts
+
+    def _author(self, get: Fields, platform: str, followers: int | None) -> Author | None:
+        name = _name(get("author_name"))
+        native, sound = read_id(get("author_id")) if get("author_id") is not None else (None, True)
+        handle = _name(get("author_handle"))
+        key = native if native and sound else handle or name
+        if not key or "**" in key:  # "小***鹿" is a mask that many people share, not an identity
+            return None
+        return Author(
+            id=f"{platform}:{key}",
+            name=name,
+            handle=handle,
+            url=_web_address(get("author_url")),
+            followers=followers,
+            verified=_verified(get("verified")),
+            region=_region(get("region")),
+        )
+
+    def _time(self, get: Fields, flags: list[str]) -> dt.datetime:
+        cell = get("published_at")
+        if "published_at" not in self._headers:
+            flags.append("time_unknown")
+            return self._clock.exported_at
+        if cell is None:
+            raise MapError("The time is empty.")
+        clock_time = get("time_of_day")
+        try:
+            if clock_time is not None:
+                cell = f"{cell:%Y-%m-%d} {clock_time}" if isinstance(cell, dt.date) else f"{cell} {clock_time}"
+            return read_time(cell, self._clock)
+        except (ValueError, OverflowError, OSError) as error:
+            raise MapError(f"The time {str(cell)[:40]!r} cannot be read.") from error
+
+    def _kind(self, get: Fields, platform: str) -> Kind:
+        if self._is_comment:
+            return "comment"
+        label = get("kind")
+        if isinstance(label, str):
+            for word, kind in vocabulary().kinds.items():
+                if word in label.lower():
+                    return cast(Kind, kind)
+        if "rating" in self._headers or platform in REVIEWS:
+            return "review"
+        return "article" if platform in ARTICLES else "post"
+
+
+def _text(cell: Any) -> str | None:
+    return None if cell is None or isinstance(cell, dict | list) else str(cell)
+
+
+def _name(cell: Any) -> str | None:
+    if cell is None or isinstance(cell, dict | list):
+        return None
+    text = f"{cell:.0f}" if isinstance(cell, float) and cell.is_integer() else str(cell)
+    return " ".join(text.split())[:100].lstrip("@") or None
+
+
+def _web_address(cell: Any) -> str | None:
+    if not isinstance(cell, str):
+        return None
+    url = "https:" + cell if cell.startswith("//") else cell
+    if "://" not in url:
+        url = "https://" + url
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and "." in (parts.hostname or "")
+    except ValueError:
+        return None
+    return url if usable and len(url) <= 2000 and not re.search(r"\s", url) else None
+
+
+def _canonical(url: str | None) -> str | None:
+    """The address without what changes from share to share: tracking parameters, fragment, scheme, `www.`."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    query = urlencode([(k, v) for k, v in parse_qsl(parts.query) if not TRACKING.fullmatch(k)])
+    return urlunsplit(("", (parts.hostname or "").removeprefix("www."), parts.path.rstrip("/"), query, ""))[2:]
+
+
+def id_in_url(url: str | None, platform: str) -> str | None:
+    """The native id a link of this platform carries."""
+    pattern = vocabulary().id_in_url.get(platform)
+    found = pattern.search(url) if pattern and url else None
+    if not found:
+        return None
+    code = found[1]
+    return weibo_mid(code) if platform == "weibo" and not code.isdigit() else code
+
+
+def _fingerprint(platform: str, author: Author | None, published: dt.datetime, text: str, flags: list[str]) -> str:
+    """What tells a row without id and link from others. A time the file does not hold is left out: touching
+    the file must not make every row new. Without an author the whole text counts, not only its start."""
+    time = "" if "time_unknown" in flags else published.isoformat()
+    seen = "|".join((platform, author.id if author else "", time, text[:200] if author else text))
+    return hashlib.sha1(seen.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
+
+
+def _linked(platform: str, cell: Any) -> str | None:
+    if cell is None or cell in (0, "0"):
+        return None
+    native, sound = read_id(cell)
+    return f"{platform}:{native}" if native and sound else None
+
+
+def _rating(cell: Any) -> float | None:
+    found = re.match(r"\d+(\.\d+)?", str(cell)) if cell is not None else None
+    return float(found[0]) if found and float(found[0]) <= 100 else None
+
+
+def _region(cell: Any) -> str | None:
+    if not isinstance(cell, str):
+        return None
+    return re.sub(r"^(发布于|来自|ip属地[:：]?|IP属地[:：]?)\s*", "", cell)[:60] or None
+
+
+def _verified(cell: Any) -> bool | None:
+    if cell is None:
+        return None
+    if isinstance(cell, bool | int | float):
+        return cell > 0
+    return str(cell).lower() not in ("否", "未认证", "普通用户", "false", "no", "0", "-1", "0.0")
+
+
+def _words_of(cell: Any) -> tuple[str, ...]:
+    if cell is None:
+        return ()
+    parts = cell if isinstance(cell, list) else re.split(r"[,，;；、|\s#\[\]\"']+", str(cell))
+    words = (part.get("name") if isinstance(part, dict) else part for part in parts)
+    return tuple(dict.fromkeys(str(w).strip("#") for w in words if w and not is_null(w)))[:MAX_LIST]
+
+
+def _links_of(cell: Any) -> tuple[str, ...]:
+    if cell is None:
+        return ()
+    found = re.findall(r"https?://[^\s,;|\"'\]\[]+", str(cell))
+    return tuple(dict.fromkeys(found))[:MAX_LIST]
+
+
+def _vendor_label(cell: Any) -> str | None:
+    if cell is None or isinstance(cell, dict | list):
+        return None
+    text = f"{cell:g}" if isinstance(cell, float) else str(cell)
+    return vocabulary().sentiments.get(text.lower(), text[:40])

@@ -1,0 +1,52 @@
+"""`earshot cases`: what must be answered."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, cast, get_args
+
+import typer
+
+from dashboard.commands.output import AsJson, print_json, print_table
+
+
+def cases(
+    state: Annotated[
+        str | None, typer.Option(help="new, assigned, replied or closed. Default: all that are open.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Closed cases too.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 200,
+    as_json: AsJson = False,
+) -> None:
+    """List the cases of the desk, most urgent first.
+
+    \b
+    earshot cases --state new
+    earshot cases --json
+    """
+    from dashboard.commands.parts import open_parts
+    from index.alerts.cases import Cases
+    from index.documents import CaseState
+
+    if state and state not in get_args(CaseState):
+        raise typer.BadParameter(f"--state {state!r}: write one of {', '.join(get_args(CaseState))}.")
+    with open_parts() as parts:
+        found = Cases(parts.settings, parts.records).list(
+            cast("CaseState | None", state), open_only=not (everything or state), limit=limit
+        )
+    if as_json:
+        print_json([{name: getattr(case, name) for name in case.__struct_fields__} for case in found])
+        return
+    print_table(
+        ("due", "state", "brand", "topic", "author", "customer", "mentions", "why"),
+        (_row(case) for case in found),
+    )
+
+
+def _row(case: Any) -> tuple[object, ...]:
+    due = case.due_at.astimezone().strftime("%m-%d %H:%M")
+    author = (case.author.name or case.author.id) if case.author else None
+    return due, case.state, case.brand, case.topic, author, case.customer_id, len(case.mention_ids), case.reason
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(cases)
