@@ -18,6 +18,8 @@ from index.text import normalise
 from nlp.lexicon import load
 
 LABELS = ("complaint", "question", "praise", "purchase_intent", "advertisement")
+LONG = 150  # characters from which words that anybody may use once count less: a review has room for all of them
+SLIGHT = 0.3  # weight up to which a group is of such words
 MAX_CHARS = 4_000  # characters read; what a text wants is said at its beginning
 THRESHOLD = 0.5
 
@@ -73,6 +75,7 @@ def _colour(weights: dict[str, list[float]], mood: Mapping[str, float], faults: 
         weights["complaint"].append(-POSITIVE_WEIGHT)
     if negative >= SURE:
         weights["praise"].append(-2 * NEGATIVE_WEIGHT)
+        weights["spam"].append(-NEGATIVE_WEIGHT)  # adverts are never in a bad mood
 
 
 def _combine(weights: list[float]) -> float:
@@ -100,7 +103,9 @@ def _evidence(norm: str) -> dict[str, list[float]]:
     weights: dict[str, list[float]] = {intent: [] for intent in load("intents")}
     for number, words in found.items():
         group = groups[number]
-        weights[group.intent] += [group.weight] * min(len(words), group.at_most)
+        slight = abs(group.weight) <= SLIGHT
+        weight = group.weight * min(1.0, LONG / len(norm)) if slight else group.weight
+        weights[group.intent] += [weight] * min(len(words), group.at_most)
     return weights
 
 
