@@ -149,29 +149,33 @@ def original_span(offsets: Sequence[int], start: int, end: int) -> tuple[int, in
 _inner_point = re.compile(r"(?<=[^\W\d_])[.·](?=[^\W_])|(?<=\d)[.·](?=[^\W\d_])")
 _MARKS_TO_SPACE = str.maketrans(dict.fromkeys(':_"，：；', " "))
 _JOINING = frozenset("'.,·;⁄‧")  # marks that Unicode lets stand inside a word or a number
-_plain = re.compile(r"[a-z0-9 \u3400-\u4dbf\u4e00-\u9fff]*")
+_ODD = "\x01"  # set before a character that needs Unicode's rules: other scripts, marks inside words, flags
+_odd_run = re.compile(r"[^ ]*\x01[^ ]*")
+# A family of emoji is one word, which the table has cut. Elsewhere the joiner ends a word.
+_family = re.compile(r"(?<=[\u2600-\u27bf\U0001F300-\U0001FAFF]) \x01\u200d (?=[\u2600-\u27bf\U0001F300-\U0001FAFF])")
 
 
 class _SpacedTable(dict[int, int | str | None]):
-    """Character to its normal form with the obvious word ends as spaces: around a Chinese character, for a mark.
-
-    It leaves to Unicode's rules what needs them (other scripts, emoji, apostrophes), which are 20 times slower.
-    """
+    """Character to its normal form with the obvious word ends as spaces: around a Chinese character or an emoji,
+    for a mark. What is left to Unicode's rules costs ten times as much."""
 
     def __missing__(self, code: int) -> int | str | None:
         form = chr(code).translate(_table)
-        if len(form) == 1:
-            form = _spaced(form)
-        self[code] = form
-        return form
+        spaced = "".join(map(_spaced, form))
+        self[code] = spaced or None
+        return self[code]
 
 
 def _spaced(char: str) -> str:
     if "\u4e00" <= char <= "\u9fff" or "\u3400" <= char <= "\u4dbf":
         return f" {char} "
+    if "\u2600" <= char <= "\u27bf" or "\U0001f300" <= char <= "\U0001faff":
+        return f" {char} " if list(apsw.unicode.word_iter(char, **_RULES)) else " "
     mark = unicodedata.category(char)[0] == "P" and char not in _JOINING
     near = char.isascii() or "\u3000" <= char <= "\u30ff" or "\uff00" <= char <= "\uffef"
-    return " " if char.isspace() or (mark and near) else char
+    if char.isspace() or char == _ODD or (mark and near):
+        return " "
+    return char if char.isascii() and char.isalnum() else _ODD + char
 
 
 _spaced_table = _SpacedTable()
@@ -183,19 +187,15 @@ def _unicode_words(form: str) -> list[str]:
 
 
 def words(text: str) -> list[str]:
-    """The words of `text` in normal form. About 15 µs for 100 characters."""
+    """The words of `text` in normal form. About 10 µs for 100 characters."""
     spaced = text.translate(_spaced_table)
-    if _plain.fullmatch(spaced):
+    if _ODD not in spaced:
         return spaced.split()
-    if not unicodedata.is_normalized("NFC", spaced):
+    if not unicodedata.is_normalized("NFC", spaced.replace(_ODD, "")):
         spaced = normalise(text).translate(_spaced_table)
-    found: list[str] = []
-    for piece in spaced.split():
-        if _plain.fullmatch(piece):
-            found.append(piece)
-        else:
-            found.extend(_unicode_words(piece))
-    return found
+    if JOINER in spaced:
+        spaced = _family.sub(_ODD + JOINER, spaced)
+    return _odd_run.sub(lambda run: " ".join(_unicode_words(run[0].replace(_ODD, ""))), spaced).split()
 
 
 def token_string(text: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import apsw
 
-from index.documents import SENTIMENTS, Mention, Record
+from index.documents import Mention, Record
 from index.stores.sqlite_draft import Draft
-from index.stores.sqlite_tallies import Days, Row, Tallies, microseconds
+from index.stores.sqlite_tallies import SENTIMENT_NUMBERS, Days, Row, Tallies, microseconds
 from index.stores.sqlite_terms import Terms
 from index.text import token_string
 
@@ -37,7 +39,8 @@ class Batch:
         self._terms = terms
         self._tallies = Tallies(terms, days)
         self._authors: dict[str, int] = {}
-        self._taken: dict[int, set[int]] = {}
+        self._taken: dict[int, set[int]] = {}  # second -> its row ids in use
+        self._spilled_to: set[int] = set()
         self._rows: list[Row] = []
         self._bodies: list[tuple[Any, ...]] = []
         self._gone: list[tuple[int]] = []
@@ -96,72 +99,87 @@ class Batch:
         mention, analysis, terms, connection = record.mention, record.analysis, self._terms, self._connection
         author = mention.author
         return Row(
-            rid=rid,
-            ts=ts,
+            rid,
+            ts,
             brands=terms.list_number(connection, "brands", mention.brands),
             platform=terms.number(connection, "platform", mention.platform),
-            sentiment=SENTIMENTS.index(record.sentiment),
+            sentiment=SENTIMENT_NUMBERS[record.sentiment],
             spam=int(analysis.spam is not None and analysis.spam >= SPAM),
-            aspects=terms.list_number(connection, "aspects", [f"{a.name}:{a.sentiment}" for a in analysis.aspects]),
+            aspects=terms.list_number(
+                connection, "aspects", tuple([f"{a.name}:{a.sentiment}" for a in analysis.aspects])
+            ),
             intents=terms.list_number(connection, "intents", analysis.intents),
             lang=terms.number(connection, "lang", analysis.lang) if analysis.lang else None,
             source=terms.number(connection, "source", mention.source),
             kind=terms.number(connection, "kind", mention.kind),
             region=terms.number(connection, "region", mention.region) if mention.region else None,
-            author=self._author(mention) if author else None,
+            author=self._authors[author.id] if author else None,
             engagement=mention.engagement.total,
             followers=author.followers if author else None,
             fingerprint=fingerprint,
         )
 
-    def _author(self, mention: Mention) -> int:
-        author = mention.author
-        assert author is not None  # noqa: S101 - for mypy: the caller looked
-        known = self._authors.get(author.id)
-        if known is not None:
-            return known
-        connection = self._connection
-        sql = "SELECT id, version, name, handle FROM author WHERE author_id = ?"
-        row: Any = connection.execute(sql, (author.id,)).fetchone()
-        if row is None:
-            sql = "INSERT INTO author(author_id, name, handle, version) VALUES (?, ?, ?, ?)"
-            connection.execute(sql, (author.id, author.name, author.handle, mention.version))
-            number = connection.last_insert_rowid()
-        else:
-            number = int(row[0])
-            if (author.name, author.handle) != row[2:] and mention.version >= row[1]:
-                sql = "UPDATE author SET name = ?, handle = ?, version = ? WHERE id = ?"
-                connection.execute(sql, (author.name, author.handle, mention.version, number))
-        self._authors[author.id] = number
-        return number
+    def know(self, mentions: Iterable[Mention]) -> None:
+        """Look up in one go what `put` will need: the numbers of the authors and the row ids taken."""
+        newest: dict[str, Mention] = {}
+        seconds = set()
+        for mention in mentions:
+            seconds.add(microseconds(mention.published_at) // SECOND)
+            if mention.author and mention.version >= newest.get(mention.author.id, mention).version:
+                newest[mention.author.id] = mention
+        self._authors.update(numbered_authors(self._connection, newest))
+        self._taken.update((second, set()) for second in seconds)
+        sql = (
+            "SELECT m.rid FROM json_each(?) s "
+            "JOIN mention m ON m.rid >= s.value * 1024 AND m.rid < s.value * 1024 + 1024"
+        )
+        for (rid,) in self._connection.execute(sql, (json.dumps(sorted(seconds)),)):
+            self._taken[rid // SLOTS].add(rid % SLOTS)
 
     def _slot(self, ts: int) -> int:
         """A free row id in the second of `ts`: at its millisecond, else the next free; else in a later second."""
-        second, millisecond = ts // SECOND, ts % SECOND // 1000
-        taken = self._slots_taken(second)
-        free: int | None = next(
-            (n for n in (*range(millisecond, SLOTS), *range(millisecond)) if n not in taken), None
-        )
-        if free is None:
+        second, slot = ts // SECOND, ts % SECOND // 1000
+        taken = self._taken[second]
+        if len(taken) == SLOTS:
             return self._spilled(second)
-        taken.add(free)
-        return second * SLOTS + free
-
-    def _slots_taken(self, second: int) -> set[int]:
-        if second not in self._taken:
-            first = second * SLOTS
-            sql = "SELECT rid - ? FROM mention WHERE rid >= ? AND rid < ?"
-            self._taken[second] = {n for (n,) in self._connection.execute(sql, (first, first, first + SLOTS))}
-        return self._taken[second]
+        while slot in taken:
+            slot = (slot + 1) % SLOTS
+        taken.add(slot)
+        return second * SLOTS + slot
 
     def _spilled(self, second: int) -> int:
         """Posts with a date and no time fill their second: they go on in the next ones, `ts` stays exact."""
+        taken = "SELECT 1 FROM mention WHERE rid = ?"
         row: Any = self._connection.execute("SELECT rid FROM spill WHERE second = ?", (second,)).fetchone()
         rid = int(row[0]) if row else (second + 1) * SLOTS
-        while rid % SLOTS in self._slots_taken(rid // SLOTS):
+        while rid in self._spilled_to or self._connection.execute(taken, (rid,)).fetchone():
             rid += 1
-        self._slots_taken(rid // SLOTS).add(rid % SLOTS)
+        self._spilled_to.add(rid)
+        if rid // SLOTS in self._taken:
+            self._taken[rid // SLOTS].add(rid % SLOTS)
         self._connection.execute("INSERT OR REPLACE INTO spill VALUES (?, ?)", (second, rid + 1))
         sql = "INSERT INTO meta VALUES ('slack', ?) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)"
         self._connection.execute(sql, (rid // SLOTS - second,))
         return rid
+
+
+def numbered_authors(connection: apsw.Connection, newest: Mapping[str, Mention]) -> dict[str, int]:
+    """The number of each author, given out if need be; name and handle as their newest mention has them."""
+    sql = (
+        "SELECT author_id, id, version, name, handle FROM author "
+        "WHERE author_id IN (SELECT value FROM json_each(?))"
+    )
+    rows: Any = connection.execute(sql, (json.dumps(list(newest)),)).fetchall()
+    numbers: dict[str, int] = {}
+    for author_id, number, version, *names in rows:
+        numbers[author_id] = number
+        mention = newest[author_id]
+        if mention.author and [mention.author.name, mention.author.handle] != names and mention.version >= version:
+            sql = "UPDATE author SET name = ?, handle = ?, version = ? WHERE id = ?"
+            connection.execute(sql, (mention.author.name, mention.author.handle, mention.version, number))
+    for author_id, mention in newest.items():
+        if author_id not in numbers and mention.author:
+            sql = "INSERT INTO author(author_id, name, handle, version) VALUES (?, ?, ?, ?)"
+            connection.execute(sql, (author_id, mention.author.name, mention.author.handle, mention.version))
+            numbers[author_id] = connection.last_insert_rowid()
+    return numbers

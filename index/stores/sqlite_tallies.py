@@ -5,10 +5,10 @@ The writer adds and subtracts inside its own transaction, so the tallies are nev
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import permutations
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ from index.stores.sqlite_terms import ALL, Terms
 
 SECOND = 1_000_000
 EPOCH = datetime.fromtimestamp(0, UTC)
-_SENTIMENT = {name: number for number, name in enumerate(SENTIMENTS)}
+SENTIMENT_NUMBERS: dict[str, int] = {name: number for number, name in enumerate(SENTIMENTS)}
 
 
 def microseconds(moment: datetime) -> int:
@@ -74,35 +74,30 @@ class Tallies:
     def __init__(self, terms: Terms, days: Days) -> None:
         self._terms = terms
         self._days = days
-        self._base: Counter[tuple[int, ...]] = Counter()
-        self._terms_by_day: Counter[tuple[int, ...]] = Counter()
+        self._base: defaultdict[tuple[int, ...], int] = defaultdict(int)
+        self._by_term: defaultdict[tuple[int, ...], int] = defaultdict(int)
 
     def add(self, row: Row, sign: int = 1) -> None:
         """Count a mention, or with sign -1 take it back."""
-        day = self._days.day(row.ts)
-        brands = self._terms.members(row.brands)
-        shared = self._shared(row)
+        day, sentiment, spam = self._days.day(row.ts), row.sentiment, row.spam
+        brands, by_term = self._terms.members(row.brands), self._by_term
+        shared = [(term, sentiment) for term in self._terms.members(row.intents)]
+        for term in self._terms.members(row.aspects):
+            shared.append((term, self._aspect_sentiment(term)))
         for brand in (ALL, *brands):
-            self._base[brand, day, row.platform, row.sentiment, row.spam] += sign
-            for term, sentiment in shared:
-                self._terms_by_day[brand, day, term, sentiment, row.spam] += sign
-        if len(brands) > 1:
-            for brand in brands:
-                for other in brands:
-                    if other != brand:
-                        self._terms_by_day[brand, day, other, row.sentiment, row.spam] += sign
-
-    def _shared(self, row: Row) -> Iterator[tuple[int, int]] | list[tuple[int, int]]:
-        aspects = [(term, self._aspect_sentiment(term)) for term in self._terms.members(row.aspects)]
-        return aspects + [(term, row.sentiment) for term in self._terms.members(row.intents)]
+            self._base[brand, day, row.platform, sentiment, spam] += sign
+            for term, its_sentiment in shared:
+                by_term[brand, day, term, its_sentiment, spam] += sign
+        for brand, other in permutations(brands, 2):
+            by_term[brand, day, other, sentiment, spam] += sign
 
     def _aspect_sentiment(self, term: int) -> int:
-        return _SENTIMENT[self._terms.value(term).rpartition(":")[2]]  # type: ignore[index]
+        return SENTIMENT_NUMBERS[self._terms.value(term).rpartition(":")[2]]
 
     def flush(self, connection: apsw.Connection) -> None:
         for table, column, counts in (
             ("tally", "platform", self._base),
-            ("tally_term", "term", self._terms_by_day),
+            ("tally_term", "term", self._by_term),
         ):
             sql = (
                 f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?) "  # noqa: S608 - names from the line above

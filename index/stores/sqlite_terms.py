@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import apsw
@@ -12,6 +12,7 @@ import apsw
 from index.database import Database
 from index.text import normalise
 
+REMEMBERED = 50_000  # orders of lists kept in memory
 ALL = 0  # stands for "every brand" in the tallies
 
 
@@ -24,6 +25,7 @@ class Terms:
         self._ids: dict[tuple[str, str], int] = {}
         self._values: dict[int, tuple[str, str]] = {}  # number -> field, value
         self._members: dict[int, tuple[int, ...]] = {}
+        self._lists: dict[tuple[str, tuple[str, ...]], int] = {}  # as mentions have them, in any order
         self._last = 0
 
     def refresh(self) -> None:
@@ -54,16 +56,19 @@ class Terms:
     def forget(self) -> None:
         """Drop the cache: after a transaction that gave out numbers was rolled back."""
         with self._lock:
-            self._ids, self._values, self._members, self._last = {}, {}, {}, 0
+            self._ids, self._values, self._members, self._lists, self._last = {}, {}, {}, {}, 0
 
-    def list_number(self, connection: apsw.Connection, field: str, values: Iterable[str]) -> int:
+    def list_number(self, connection: apsw.Connection, field: str, values: tuple[str, ...]) -> int:
         """The number of a list of values (order and repeats do not matter). Its members get numbers too."""
-        key = json.dumps(sorted(set(values)), ensure_ascii=False)
-        known = self._ids.get((field, key))
+        known = self._lists.get((field, values))
         if known is None:
+            key = json.dumps(sorted(set(values)), ensure_ascii=False)
             for value in json.loads(key):
                 self.number(connection, field[:-1], value)
             known = self.number(connection, field, key)
+            if len(self._lists) >= REMEMBERED:
+                self._lists.clear()
+            self._lists[field, values] = known
         return known
 
     def value(self, number: int) -> str:

@@ -130,6 +130,7 @@ class Writer:
         batch = Batch(connection, self._terms, self._days)
         changed = [draft.id for draft, _, end in decided if end in ("inserted", "updated")]
         corrections = self._corrections(connection, changed)
+        batch.know(draft.mention for draft, _, end in decided if end in ("inserted", "updated"))
         for draft, stored, end in decided:
             if end == "erased":
                 continue
@@ -183,6 +184,7 @@ class Writer:
         row: Any = connection.execute(sql, (stored.rid,)).fetchone()
         record = Record(mention=old.mention, analysis=_analyses.decode(row[0]))
         batch = Batch(connection, self._terms, self._days)
+        batch.know([old.mention])
         batch.relabel(old, corrected(record, corrections))
         batch.write()
 
