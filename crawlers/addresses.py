@@ -27,6 +27,14 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{_bracketed(parts.hostname)}:{port}"
 
 
+def host_of(url: str) -> str | None:
+    """The host of an address without its port; None when there is none."""
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 

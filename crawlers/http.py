@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 import time
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import urlsplit
@@ -134,7 +136,8 @@ class Client:
         self._robots: dict[str, Protego] = {}
         times = httpx.Timeout(self.limits.read, connect=self.limits.connect)
         # An explicit transport: connections go where the address check looked, past proxies of the environment.
-        self._http = httpx.AsyncClient(timeout=times, transport=httpx.AsyncHTTPTransport(), trust_env=False)
+        transport = httpx.AsyncHTTPTransport(verify=_certificates())
+        self._http = httpx.AsyncClient(timeout=times, transport=transport, trust_env=False)
 
     def trust(self, url: str) -> None:
         """Count an address of the settings as the source's own."""
@@ -222,6 +225,12 @@ class Client:
 
     async def close(self) -> None:
         await self._http.aclose()
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Loaded once: it takes longer than everything else in a client."""
+    return httpx.create_ssl_context()
 
 
 def _joined(url: str, location: str) -> str:

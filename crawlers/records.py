@@ -139,7 +139,7 @@ def unfamiliar(platform: str) -> frozenset[str]:
 
 def _note(platform: str, name: str, fields: Collection[str]) -> None:
     seen = _unfamiliar.setdefault(platform, set())
-    new = {f"{name}.{field[:60]}" for field in fields} - seen
+    new = {f"{name}.{field[:60]}".encode("ascii", "backslashreplace").decode() for field in fields} - seen
     if new and len(seen) < 1000:  # a record whose keys are data must not fill the memory
         seen |= new
         _log.warning("unfamiliar fields", platform=platform, fields=sorted(new)[:20])

@@ -51,7 +51,8 @@ class Reader:
         if not isinstance(delay, (int, float)) or isinstance(delay, bool) or delay < 0:
             raise Options(source, source.options).wrong("delay", "must be a number of seconds")
         self.source = source
-        self.http = Client(limits=Limits(delay=float(delay)), pace=pace, agent=user_agent(contact))
+        limits = Limits(delay=float(delay), backoff=delay / 2)  # a site of one's own needs no patience
+        self.http = Client(limits=limits, pace=pace, agent=user_agent(contact))
         self.connector: Connector = connector_for(source.platform)(source, self.http, token)
 
 

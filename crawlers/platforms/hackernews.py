@@ -23,8 +23,8 @@ from index.settings import Source
 _PER_PAGE = 100
 _SITE = "https://news.ycombinator.com"
 _UNUSED = (
-    "children", "created_at", "story_title", "story_url", "_tags", "_highlightResult", "relevancy_score", "parts",
-    "poll_id", "job_text", "options", "type", "dead", "_snippetResult", "_rankingInfo",
+    "children", "created_at", "url", "story_title", "story_url", "_tags", "_highlightResult", "relevancy_score",
+    "parts", "poll_id", "job_text", "options", "type", "dead", "_snippetResult", "_rankingInfo",
 )  # fmt: skip
 
 
@@ -85,13 +85,12 @@ class HackerNews:
         """A story or a comment; a deleted one says nothing."""
         hit = Record(raw, "hit")
         key = hit.need_key("objectID", "story_id")
-        author = hit.text("author")
+        author = hit.key("author")
         title, story, comment = hit.text("title"), hit.text("story_text"), hit.text("comment_text")
         is_comment = comment is not None
         created, updated = hit.count("created_at_i"), hit.text("updated_at")
         parent, thread = hit.key("parent_id"), hit.key("story_id")
         engagement = Engagement(likes=hit.count("points"), comments=hit.count("num_comments"))
-        link = hit.text("url")
         hit.rest(self.platform, *_UNUSED)
         if created is None:
             raise MapError("hit has no 'created_at_i'.")
@@ -112,7 +111,6 @@ class HackerNews:
                 engagement=engagement,
                 parent_id=f"hackernews:{parent}" if parent and is_comment else None,
                 thread_id=f"hackernews:{thread}" if thread else None,
-                media=(link,) if link and not is_comment else (),
                 brands=brand_of(self._source),
             )
         ]

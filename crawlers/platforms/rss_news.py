@@ -131,7 +131,7 @@ class RssNews:
         first_seen = from_iso(item.need("first_seen"))
         published = self._moment((*facts.published, *facts.updated), first_seen) or first_seen
         updated = self._moment(facts.updated, first_seen)
-        site = feed.text("host") or "unknown"
+        site = feed.key("host") or "unknown"
         return [
             Mention(
                 id=f"rss_news:{_digest(site, facts.key)}",

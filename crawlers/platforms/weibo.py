@@ -40,7 +40,7 @@ _UNUSED = (
     "pic_num", "pic_ids", "mblogtype", "hide_flag", "mlevel", "biz_feature", "hasActionTypeCard", "darwin_tags",
     "hot_weibo_tags", "text_tag_tips", "userType", "more_info_type", "positive_recom_flag", "content_auth",
     "gif_ids", "is_show_bulletin", "comment_manage_info", "pending_approval_count", "reads_count", "cardid",
-    "picStatus", "edit_count", "edit_at", "disable_reply", "mark",
+    "isLongText", "truncated", "text", "longText", "picStatus", "edit_count", "edit_at", "disable_reply", "mark",
 )  # fmt: skip
 _UNUSED_USER = (
     "id", "name", "province", "city", "description", "url", "profile_image_url", "profile_url", "domain", "weihao",

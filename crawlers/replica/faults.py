@@ -63,24 +63,36 @@ class Fault:
         return cls("cut")
 
 
+@dataclass(slots=True)
+class _Plan:
+    path: str
+    fault: Fault
+    times: int
+    after: int
+
+
 class Faults:
     """Faults planned per path; each is used up after `times` requests. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._planned: list[tuple[str, Fault, int]] = []
+        self._planned: list[_Plan] = []
 
-    def plan(self, path: str, fault: Fault, times: int) -> None:
+    def plan(self, path: str, fault: Fault, times: int, after: int = 0) -> None:
         with self._lock:
-            self._planned.append((path, fault, times))
+            self._planned.append(_Plan(path, fault, times, after))
 
     def take(self, path: str) -> Fault | None:
         """The first fault planned for a path that starts so, or None."""
         with self._lock:
-            for place, (prefix, fault, times) in enumerate(self._planned):
-                if path.startswith(prefix):
-                    self._planned[place : place + 1] = [(prefix, fault, times - 1)] if times > 1 else []
-                    return fault
+            for plan in self._planned:
+                if not path.startswith(plan.path) or plan.times == 0:
+                    continue
+                if plan.after:
+                    plan.after -= 1
+                    continue
+                plan.times -= 1
+                return plan.fault
         return None
 
     def clear(self) -> None:

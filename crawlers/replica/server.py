@@ -55,9 +55,9 @@ class Replica:
         """Publish a post; one with a known id replaces it."""
         self.shelf.add(post)
 
-    def fault(self, path: str, fault: Fault, times: int = 1) -> None:
-        """Let the next `times` requests whose path begins so meet this fault."""
-        self.faults.plan(path, fault, times)
+    def fault(self, path: str, fault: Fault, times: int = 1, after: int = 0) -> None:
+        """Let `times` requests whose path begins so meet this fault, the first `after` of them spared."""
+        self.faults.plan(path, fault, times, after)
 
     def sources(self, every: float = 300.0) -> tuple[Source, ...]:
         """One source per site of the replica, as a reader would write them into earshot.toml.

@@ -16,6 +16,7 @@ import msgspec
 import scrapy
 from scrapy.http import Response
 
+from crawlers.addresses import host_of
 from crawlers.connector import Raw
 from crawlers.http import Client
 from crawlers.markup import text_of
@@ -194,8 +195,8 @@ class Discourse(SpiderConnector):
         """A regular post; the system's own notes on a topic say nothing."""
         outer = Record(raw, "raw")
         post, topic = outer.record("post"), outer.record("topic")
-        site = outer.need("site")
-        host = urlsplit(site).hostname
+        site = outer.need_key("site")
+        host = host_of(site)
         if post is None or not host:
             raise MapError("raw has no post or no site.")
         key, topic_key = post.need_key("id"), post.need_key("topic_id")
@@ -245,5 +246,6 @@ def _address(site: str, path: str | None) -> str | None:
     """`post_url` begins at the host's root on some versions, at the forum's on others."""
     if path is None:
         return None
-    root = urlsplit(site).path.rstrip("/")
+    root = site.partition("://")[2].partition("/")[2]
+    root = f"/{root}" if root else ""
     return f"{site}{path.removeprefix(root)}" if path.startswith("/") else None

@@ -23,6 +23,7 @@ from crawlers.connector import Raw
 from crawlers.http import Client
 from crawlers.markup import text_of
 from crawlers.options import Options, brand_of
+from crawlers.pipelines.clean import clean_line
 from crawlers.records import Record
 from crawlers.spiders.base import SiteSpider
 from crawlers.spiders.presets import ENTRIES, EXPRESSIONS, PRESETS
@@ -84,26 +85,43 @@ class ForumSpider(SiteSpider):
     def _rows(self, response: Response) -> list[Any]:
         if not self.good(response):
             self.stop("error", f"{response.url} does not exist. Check the option `boards`.")
-        if not isinstance(response, TextResponse):
-            self.stop("blocked", f"{response.url} is not a page.")
+        self._whole(response)
         rows = response.css(self.find["topic"])
         if not rows:
-            wants_login = any(phrase in response.text for phrase in _LOGIN)
-            reason = "asks for a login" if wants_login else "shows no topics; check the option `selectors`"
-            self.stop("blocked", f"{response.url} {reason}.")
+            self._unreadable(response, "topics")
         return list(rows)
+
+    def _unreadable(self, response: Response, what: str) -> None:
+        """Nothing found is not "nothing there": end the run."""
+        wants_login = any(phrase in response.text for phrase in _LOGIN)
+        reason = "asks for a login" if wants_login else f"shows no {what}; see the options `preset` and `selectors`"
+        self.stop("blocked", f"{response.url} {reason}.")
+
+    def _whole(self, response: Response) -> None:
+        """End the run at something that is no page, or only the beginning of one: a topic read from half a
+        page would count as read to its end."""
+        if not isinstance(response, TextResponse):
+            self.stop("blocked", f"{response.url} is not a page.")
+        if b"</html" not in response.body[-2000:].lower():
+            self.stop("retry", f"{response.url} ends in the middle.")
 
     def topic(
         self, response: Response, number: str, mark: str, start: bool, title: str | None
     ) -> Iterator[scrapy.Request]:
         """A page of a topic; the following pages until its end."""
-        if not self.good(response) or not isinstance(response, TextResponse):
+        if not self.good(response):
             self._read_to_end(number, mark, response.url)
             return
+        self._whole(response)
         title = title or self._get(response, "title")
         about = {"number": number, "title": title, "url": _SESSION.sub("", response.url)}
-        for place, post in enumerate(response.css(self.find["post"])):
-            self.outcome.items.append(self._post(response, post, about, first=start and place == 0))
+        posts = response.css(self.find["post"])
+        if not posts:
+            self._unreadable(response, "posts")
+        opening = _anchor(posts[0]) if start else None
+        for post in posts:
+            first = opening is not None and _anchor(post) == opening
+            self.outcome.items.append(self._post(response, post, about, first=first))
         following = self._get(response, "topic_next")
         if not following or not self.ours(self._link(response, following)):
             self._read_to_end(number, mark, response.url)
@@ -121,7 +139,7 @@ class ForumSpider(SiteSpider):
             "site": urlsplit(response.url).hostname,
             "topic": about,
             "post": {
-                "anchor": post.attrib.get("id") or post.attrib.get("data-content"),
+                "anchor": _anchor(post),
                 "author": self._get(post, "post_author"),
                 "author_link": _SESSION.sub("", self._link(response, link)) if link else None,
                 "time": self._get(post, "post_time"),
@@ -145,6 +163,11 @@ class ForumSpider(SiteSpider):
 
     def _all(self, node: Any, name: str) -> list[str]:
         return [text for value in node.css(self.find[name]).getall() if (text := value.strip())]
+
+
+def _anchor(post: Any) -> str | None:
+    anchor: str | None = post.attrib.get("data-content") or post.attrib.get("id")
+    return anchor
 
 
 def selectors_of(options: dict[str, Any]) -> dict[str, str]:
@@ -178,10 +201,10 @@ class Forum(SpiderConnector):
         """A post; one without words says nothing."""
         outer = Record(raw, "raw")
         topic, post = outer.record("topic"), outer.record("post")
-        site, read_at = outer.need("site"), from_iso(outer.need("_read_at"))
+        site, read_at = outer.need_key("site"), from_iso(outer.need("_read_at"))
         if topic is None or post is None:
             raise MapError("raw has no topic or no post.")
-        anchor = post.need("anchor")
+        anchor = post.need_key("anchor")
         number = _number(self._find["post_number"], anchor) or anchor
         first = post.flag("first") is True
         text, written = text_of(post.text("html") or ""), post.need("time")
@@ -204,8 +227,8 @@ class Forum(SpiderConnector):
     def _author(self, post: Record, site: str) -> Author | None:
         """Known by the number in the profile's address, else by name; a guest without either is nobody."""
         name, link = post.text("author"), post.text("author_link")
-        key = _number(self._find["post_author_number"], link) or name
-        return Author(id=f"forum:{site}/{' '.join(key.split())}", name=name, url=link) if key else None
+        key = _number(self._find["post_author_number"], link) or clean_line(name)
+        return Author(id=f"forum:{site}/{key}", name=name, url=link) if key else None
 
 
 def _moment(written: str, read_at: datetime, zone: Any) -> datetime:
