@@ -12,17 +12,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
 import msgspec
 
-from index.database import Database, Row
+from index.database import Database
 from index.documents import Mention, encode
 from index.errors import InboxError, StoreError
 from index.inbox import quarantine
 from index.inbox.protocol import End, Item, Leased, Quarantined
+from index.inbox.rows import Counts, Due, Queued, facts, leased_of, newest, receipt_of, utc
 from index.settings import Settings
 
 FAILED_OFTEN = 2  # from this many failed tries on, an item is lent alone
@@ -30,7 +30,6 @@ LAPSED = "The worker died or stalled each time it had this item."
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Counts = Counter[tuple[str, str, str]]  # (source, batch or "", end) -> how many
 _mention = msgspec.json.Decoder(Mention)
 
 
@@ -76,42 +75,57 @@ class SqliteInbox:
 
     @_usable
     def put(self, items: Sequence[Item]) -> int:
-        rows = [(item, encode(item.mention)) for item in items]
+        new: list[Item] = []
+        edits: list[tuple[int, Item]] = []
         with self._change() as counts:
-            return sum(self._put(item, body, counts) for item, body in rows)
+            wanted = newest(items, counts)
+            queued = self._queued([item.mention.id for item in wanted])
+            for item in wanted:
+                there = queued.get(item.mention.id)
+                if there and there.version >= item.mention.version:
+                    counts[item.mention.source, item.batch or "", "duplicate"] += 1
+                elif there and not there.lent:
+                    counts[there.source, there.batch, "duplicate"] += 1
+                    edits.append((there.seq, item))
+                else:
+                    new.append(item)
+            self._insert(new)
+            self._replace(edits)
+        return len(new) + len(edits)
 
-    def _put(self, item: Item, body: bytes, counts: Counts) -> bool:
-        mention = item.mention
-        there = self.database.one(
-            "SELECT seq, version, lent, source, batch FROM item WHERE id=? ORDER BY version DESC LIMIT 1",
-            (mention.id,),
+    def _queued(self, ids: Sequence[str]) -> dict[str, Queued]:
+        """The newest version in the queue of each of these mentions."""
+        rows = self.database.all(
+            """SELECT id, seq, version, lent, source, batch FROM item
+               WHERE id IN (SELECT value FROM json_each(?)) ORDER BY version""",
+            (msgspec.json.encode(ids).decode(),),
         )
-        batch = item.batch or ""
-        if there and there[1] >= mention.version:
-            counts[mention.source, batch, "duplicate"] += 1
-            return False
-        row = (mention.version, mention.source, batch, mention.author and mention.author.id)
-        if there and not there[2]:
-            counts[there[3], there[4], "duplicate"] += 1
-            self._replace(there[0], row, body, item.raw)
-        else:
-            self._insert(mention.id, row, body, item.raw)
-        return True
+        return {mention_id: Queued(*row) for mention_id, *row in rows}
 
-    def _insert(self, mention_id: str, row: Row, body: bytes, raw: bytes | None) -> None:
+    def _insert(self, items: Sequence[Item]) -> None:
+        last = self.database.one("SELECT seq FROM sqlite_sequence WHERE name='item'")
+        numbered = list(enumerate(items, last[0] + 1 if last else 1))
+        now = time.time()
         connection = self.database.connection
-        connection.execute(
-            "INSERT INTO item(id, version, source, batch, author, received) VALUES (?,?,?,?,?,?)",
-            (mention_id, *row, time.time()),
+        connection.executemany(
+            "INSERT INTO item(version, source, batch, author, id, received, seq) VALUES (?,?,?,?,?,?,?)",
+            [(*facts(item), item.mention.id, now, seq) for seq, item in numbered],
         )
-        connection.execute("INSERT INTO content VALUES (?,?,?)", (connection.last_insert_rowid(), body, raw))
+        connection.executemany(
+            "INSERT INTO content VALUES (?,?,?)",
+            [(seq, encode(item.mention), item.raw) for seq, item in numbered],
+        )
 
-    def _replace(self, seq: int, row: Row, body: bytes, raw: bytes | None) -> None:
+    def _replace(self, edits: Sequence[tuple[int, Item]]) -> None:
         """The newer version takes the place in the queue; what was wrong with the older is forgotten."""
-        self.database.connection.execute(
-            "UPDATE item SET version=?, source=?, batch=?, author=?, ready=0, tries=0 WHERE seq=?", (*row, seq)
+        self.database.connection.executemany(
+            "UPDATE item SET version=?, source=?, batch=?, author=?, ready=0, tries=0 WHERE seq=?",
+            [(*facts(item), seq) for seq, item in edits],
         )
-        self.database.connection.execute("UPDATE content SET mention=?, raw=? WHERE seq=?", (body, raw, seq))
+        self.database.connection.executemany(
+            "UPDATE content SET mention=?, raw=? WHERE seq=?",
+            [(encode(item.mention), item.raw, seq) for seq, item in edits],
+        )
 
     @_usable
     def lease(self, limit: int, *, worker: str, seconds: float = 60.0) -> list[Leased]:
@@ -119,61 +133,52 @@ class SqliteInbox:
             self._forget_deleted()
             return []
         with self._change() as counts:
-            due = self._due(limit, counts)
-            return [leased for row in due if (leased := self._lend(row, worker, seconds, counts))]
+            ends = time.time() + seconds
+            due = [(row, mention) for row in self._due(limit, counts) if (mention := self._read(row, counts))]
+            self.database.connection.executemany(
+                "UPDATE item SET lent=1, worker=?, loan=?, tries=?, ready=? WHERE seq=?",
+                [(worker, row.loan, row.tries, ends, row.seq) for row, _ in due],
+            )
+        return [leased_of(row, mention, ends) for row, mention in due]
 
     def _anything_due(self) -> bool:
         """Asked without the write lock, so that idle workers do not disturb the gatherers."""
         return self.database.one("SELECT 1 FROM item WHERE ready<=? LIMIT 1", (time.time(),)) is not None
 
-    def _due(self, limit: int, counts: Counts) -> list[Row]:
+    def _due(self, limit: int, counts: Counts) -> list[Due]:
         """Rows to lend, oldest first. Lapsed loans are counted; what failed too often is given up."""
         rows = self.database.all(
             """SELECT seq, source, batch, lent, loan+1, tries+lent, received, mention, raw
                FROM item JOIN content USING (seq) WHERE ready<=? ORDER BY seq LIMIT ?""",
             (time.time(), limit),
         )
-        due: list[Row] = []
-        for row in rows:
-            seq, source, batch, lent, _, tries = row[:6]
-            alone = tries >= FAILED_OFTEN
+        due: list[Due] = []
+        for row in map(Due._make, rows):
+            alone = row.tries >= FAILED_OFTEN
             if alone and due:
                 break
-            counts[source, batch, "put_back"] += lent
-            if tries >= self._max_tries:
-                self._set_aside(seq, LAPSED, counts, given_up=True)
+            counts[row.source, row.batch, "put_back"] += row.lapsed
+            if row.tries >= self._max_tries:
+                self._set_aside(row.seq, LAPSED, counts, given_up=True)
                 continue
             due.append(row)
             if alone:
                 break
         return due
 
-    def _lend(self, row: Row, worker: str, seconds: float, counts: Counts) -> Leased | None:
-        seq, _, batch, _, loan, tries, received, body, raw = row
+    def _read(self, row: Due, counts: Counts) -> Mention | None:
         try:
-            mention = _mention.decode(body)
+            return _mention.decode(row.mention)
         except msgspec.MsgspecError as error:  # queued by a version whose documents were different
-            self._set_aside(seq, f"This item cannot be read any more: {error}", counts)
+            self._set_aside(row.seq, f"This item cannot be read any more: {error}", counts)
             return None
-        ends = time.time() + seconds
-        self.database.connection.execute(
-            "UPDATE item SET lent=1, worker=?, loan=?, tries=?, ready=? WHERE seq=?",
-            (worker, loan, tries, ends, seq),
-        )
-        return Leased(
-            receipt=f"{seq}.{loan}",
-            item=Item(mention=mention, raw=raw, batch=batch or None),
-            tries=tries + 1,
-            expires_at=_utc(ends),
-            received_at=_utc(received),
-        )
 
     @_usable
     def ack(self, leased: Sequence[Leased], end: Literal["saved", "duplicate", "erased"] = "saved") -> None:
         sql = "DELETE FROM item WHERE seq=? AND loan=? AND lent RETURNING source, batch"
         with self._change() as counts:
             for item in leased:
-                if row := self.database.one(sql, _receipt(item)):
+                if row := self.database.one(sql, receipt_of(item)):
                     counts[row[0], row[1], end] += 1
 
     @_usable
@@ -182,7 +187,7 @@ class SqliteInbox:
                  RETURNING source, batch, seq, tries"""
         with self._change() as counts:
             for item in leased:
-                row = self.database.one(sql, (time.time() + delay, *_receipt(item)))
+                row = self.database.one(sql, (time.time() + delay, *receipt_of(item)))
                 if row and row[3] >= self._max_tries:
                     self._set_aside(row[2], reason, counts, given_up=True)
                 elif row:
@@ -193,14 +198,14 @@ class SqliteInbox:
         sql = "UPDATE item SET lent=0, ready=0 WHERE seq=? AND loan=? AND lent RETURNING source, batch"
         with self._change() as counts:
             for item in leased:
-                if row := self.database.one(sql, _receipt(item)):
+                if row := self.database.one(sql, receipt_of(item)):
                     counts[row[0], row[1], "put_back"] += 1
 
     @_usable
     def quarantine(self, leased: Leased, reason: str) -> None:
         with self._change() as counts:
             sql = "SELECT seq FROM item WHERE seq=? AND loan=? AND lent"
-            if row := self.database.one(sql, _receipt(leased)):
+            if row := self.database.one(sql, receipt_of(leased)):
                 self._set_aside(row[0], reason, counts)
 
     def _set_aside(self, seq: int, reason: str, counts: Counts, *, given_up: bool = False) -> None:
@@ -284,18 +289,9 @@ class SqliteInbox:
         return {
             "address": f"sqlite:{self.database.path}",
             "bytes": self.database.path.stat().st_size,
-            "oldest_waiting": _utc(oldest[0]) if oldest and oldest[0] is not None else None,
+            "oldest_waiting": utc(oldest[0]) if oldest and oldest[0] is not None else None,
             "workers": sorted(name for (name,) in workers),
         }
 
     def close(self) -> None:
         self.database.close()
-
-
-def _receipt(leased: Leased) -> tuple[int, int]:
-    seq, _, loan = leased.receipt.partition(".")
-    return int(seq), int(loan)
-
-
-def _utc(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
