@@ -24,9 +24,24 @@ from nlp import aspects, intents, language, privacy
 Row = dict[str, Any]
 ROOT = Path(__file__).parents[1]
 
-LANGUAGE_SETS = """smp2020_ewect_usual waimai_10k dimabsa_zho_restaurant cantonese_forum tweeteval_sentiment
-airline_tweets umsab_multilingual wisesight_th dimabsa_jpn_hotel dimabsa_rus_restaurant dimabsa_ukr_restaurant
-absa_fr_restaurant16 absa_es_restaurant16 absa_nl_restaurant16 absa_tr_restaurant16 smsa_id""".split()
+LANGUAGE_SETS = [
+    "smp2020_ewect_usual",
+    "waimai_10k",
+    "dimabsa_zho_restaurant",
+    "cantonese_forum",
+    "tweeteval_sentiment",
+    "airline_tweets",
+    "umsab_multilingual",
+    "wisesight_th",
+    "dimabsa_jpn_hotel",
+    "dimabsa_rus_restaurant",
+    "dimabsa_ukr_restaurant",
+    "absa_fr_restaurant16",
+    "absa_es_restaurant16",
+    "absa_nl_restaurant16",
+    "absa_tr_restaurant16",
+    "smsa_id",
+]
 TASK_SETS = {
     "complaints_tweets": "complaint",
     "spam_sms_zh": "spam",

@@ -165,15 +165,15 @@ def _named(hit: Hit, role: Role) -> _Judgement:
 def _apply(opinion: _Opinion, targets: list[Hit]) -> Iterator[tuple[_Judgement, list[Hit]]]:
     """What `opinion` says of each aspect among its targets; its own aspect comes before theirs."""
     said = (opinion.start, opinion.end)
-    if opinion.aspect:
+    strong = [h for h in targets if (role := h.role("term")) and not role.weak]
+    if opinion.aspect and not (strong and _borrowed(opinion, strong)):
         near = [h for h in targets if (role := h.role("term")) and (role.aspect == opinion.aspect or role.weak)]
         start = min([h.start for h in near] + [opinion.start])
         end = max([h.end for h in near] + [opinion.end])
         start, end = (start, end) if end - start <= 2 * REACH else said
         yield _Judgement(opinion.aspect, opinion.polarity, start, end, said), near
         return
-    strong = [h for h in targets if (role := h.role("term")) and not role.weak] or targets[-1:]
-    for hit in strong:
+    for hit in strong or targets[-1:]:
         role = hit.role("term")
         polarity = _polarity_for(opinion, role)
         if role and role.aspect and polarity is not None:
@@ -181,9 +181,15 @@ def _apply(opinion: _Opinion, targets: list[Hit]) -> Iterator[tuple[_Judgement, 
             yield _Judgement(role.aspect, polarity, start, end, said), [hit]
 
 
+def _borrowed(opinion: _Opinion, strong: list[Hit]) -> bool:
+    """Whether the term named decides, not the word: 太薄 is said of soup and of fabric, 好看 of a box too."""
+    packaging = (role := strong[-1].role("term")) is not None and role.aspect == "packaging"
+    return opinion.hit.role("excess") is not None or (opinion.aspect == "appearance" and packaging)
+
+
 def _polarity_for(opinion: _Opinion, term: Role | None) -> int | None:
     """The polarity of the opinion for this term; None when the word says nothing of such a term."""
-    own = opinion.hit.role("opinion", "worse")
+    own = opinion.hit.role("opinion", "worse", "excess")
     scaled = next((r for r in opinion.hit.roles if r.kind == "scaled" and term and r.scale == term.scale), None)
     if scaled:
         return scaled.polarity * opinion.polarity if own is None else scaled.polarity * _turned(opinion, own)
@@ -255,6 +261,10 @@ def _weigh(text: str, clause: _Clause, hit: Hit, role: Role, since: int) -> _Opi
     denied = kinds.count("not") % 2 == 1
     if role.kind == "excess":
         polarity = _excess(role, denied, "too" in kinds, "enough" in kinds)
+        if polarity == 0 and not hit.role("scaled"):
+            return None  # 甜 alone praises nothing and blames nothing
+        if polarity == 0:
+            role, polarity = Role("scaled"), -1 if denied else 1
     elif role.kind == "scaled":
         polarity = -1 if denied or "enough" in kinds else 1  # a factor on what the scale says
     elif role.kind == "worse":

@@ -62,8 +62,8 @@ def find(text: str, *, sentiment: Mapping[str, float] | None = None, aspects: Se
     if spam >= THRESHOLD:
         # An advert praises and asks, but nobody behind it wants, asks or praises anything.
         said = (said & {"complaint"}) | {"advertisement"}
-    if "complaint" in said:
-        said.discard("praise")
+    if "complaint" in said or ("question" in said and mood.get("positive", 0.0) < SURE):
+        said.discard("praise")  # 好喝吗 asks, 好喝 praises
     return Intents(tuple(label for label in LABELS if label in said), round(spam, 4))
 
 

@@ -68,7 +68,8 @@ _YUE = re.compile(
 _LISTS = load("language")
 _ENGLISH = frozenset(_LISTS["english_words"].split())
 _SHARED = frozenset(_LISTS["shared_characters"])
-_NOISE = re.compile(r"https?://\S{0,2000}|www\.\S{0,2000}|[@#][\w.\-]{1,60}", re.ASCII)
+_NOISE = re.compile(r"https?://\S{0,2000}|www\.\S{0,2000}|[@#][\w.\-]{1,60}|\[\w{1,8}\]", re.ASCII)
+_MARKED = re.compile("[@#\\[]|http|www")
 _WORD = re.compile(r"[a-z']+")
 
 
@@ -79,7 +80,7 @@ def detect(text: str) -> str | None:
     the first 2,000 characters are looked at. Chinese that both scripts share is "zh-Hans".
     """
     sample = text[:SAMPLE]
-    if "@" in sample or "#" in sample or "http" in sample or "www." in sample:
+    if _MARKED.search(sample):
         sample = _NOISE.sub(" ", sample)
     classes = sample.translate(_classes())
     counts = {letter: classes.count(letter) for letter in set(classes) if letter != _OTHER}

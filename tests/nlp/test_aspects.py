@@ -1,0 +1,156 @@
+"""What a mention speaks of and how, in the words of the people who write."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nlp import aspects
+
+CASES = [
+    # zh-Hans: terms with opinions, opinions that name their aspect, negation
+    ("味道不错", "taste+"),
+    ("口感很差", "taste-"),
+    ("真的太好喝了", "taste+"),
+    ("一点都不好吃", "taste-"),
+    ("没有想象中那么好喝", "taste-"),
+    ("价格有点贵", "price-"),
+    ("不贵，性价比高", "price+"),
+    ("性价比不高", "price-"),
+    ("价格高得离谱", "price-"),
+    ("质量不行，用两天就坏了", "quality-"),
+    ("做工很好", "quality+"),
+    ("客服态度恶劣", "service-"),
+    ("店员很热情", "service+"),
+    ("上菜太慢了", "service-"),
+    ("物流很快", "delivery+"),
+    ("等了一周还没发货", "delivery-"),
+    ("快递把盒子压扁了", "delivery0 packaging-"),
+    ("包装很好看", "packaging+"),
+    ("颜值高，就是容易掉色", "appearance+ quality-"),
+    ("杯子真丑", "appearance-"),
+    # too much, a bit, not too, not enough
+    ("太甜了", "taste-"),
+    ("有点咸", "taste-"),
+    ("奶茶偏甜", "taste-"),
+    ("不会太甜", "taste+"),
+    ("一点也不腻", "taste+"),
+    ("不够新鲜", "taste-"),
+    ("料子太薄，面料偏硬", "quality-"),
+    # several things in one sentence
+    ("味道和服务都很好", "taste+ service+"),
+    ("味道还行，但是价格太贵，配送也慢", "taste0 price- delivery-"),
+    ("好吃是好吃，就是贵", "taste+ price-"),
+    ("奶盖好喝但茶底发苦", "taste+ taste-"),
+    ("不错的口味", "taste+"),
+    # wishes, irony, comparison
+    ("希望价格能便宜点", "price-"),
+    ("这也叫好喝？", "taste-"),
+    ("好喝个屁", "taste-"),
+    ("说好的新鲜呢", "taste-"),
+    ("没有隔壁那家好喝", "taste-"),
+    ("味道不如以前", "taste-"),
+    ("比隔壁好喝", "taste+"),
+    # zh-Hant and Cantonese
+    ("服務態度很差，不會再來", "service-"),
+    ("份量很足，CP值高", "quality+ price+"),
+    ("口味偏鹹", "taste-"),
+    ("唔好食，又貴", "taste- price-"),
+    ("好抵食，服務都幾好", "price+ service+"),
+    ("送貨超慢", "delivery-"),
+    # English
+    ("The food was great but the service was slow", "taste+ service-"),
+    ("way too sweet and overpriced", "taste- price-"),
+    ("not too sweet, just right", "taste+"),
+    ("The staff weren't helpful", "service-"),
+    ("delivery was late and the box was crushed", "delivery- packaging-"),
+    ("good food and friendly staff", "taste+ service+"),
+    ("prices are high", "price-"),
+    ("portions are small", "quality-"),
+    ("it broke after two days", "quality-"),
+    ("so much for good quality", "quality-"),
+    ("I wish the price were reasonable", "price-"),
+    ("nothing special about the taste", "taste-"),
+    ("the new design is gorgeous", "appearance+"),
+    # mixed
+    ("latte 好喝，but the 服务 is so slow", "taste+ service-"),
+    ("包装 so cute，味道一般", "packaging+ taste0"),
+    # an aspect named without opinion; nothing of the kind
+    ("口味有三种，价格见图", "taste0 price0"),
+    ("今天天气不错", ""),
+    ("老板说好多人排队在香港过年", "service0"),
+    ("👍👍", ""),
+    ("", ""),
+]
+SIGNS = {"positive": "+", "negative": "-", "neutral": "0"}
+
+
+def said(text: str) -> set[str]:
+    return {f"{one.name}{SIGNS[one.sentiment]}" for one in aspects.find(text)}
+
+
+@pytest.mark.parametrize(("text", "expected"), CASES, ids=[text[:24] or "empty" for text, _ in CASES])
+def test_what_is_spoken_of_and_how(text: str, expected: str) -> None:
+    assert said(text) == set(expected.split())
+
+
+def test_the_evidence_is_the_opinion_and_the_span_covers_its_term() -> None:
+    text = "买了两杯，價格  有點貴！"
+    (found,) = aspects.find(text)
+    assert found.evidence == "有點貴"
+    assert found.span is not None
+    assert text[slice(*found.span)] == "價格  有點貴"
+
+
+def test_places_are_those_of_the_text_as_written() -> None:
+    text = "ＡＢＣ👨‍👩‍👧 味道太甜 Ⅻ"
+    (found,) = aspects.find(text)
+    assert found.evidence == "太甜"
+    assert found.span is not None
+    assert text[slice(*found.span)] == "味道太甜"
+
+
+def test_the_mood_of_the_mention_decides_where_its_only_clause_has_no_opinion_word() -> None:
+    sad, glad = {"negative": 0.9, "positive": 0.02}, {"negative": 0.1, "positive": 0.8}
+    assert [a.sentiment for a in aspects.find("这口味我醉了", sad)] == ["negative"]
+    assert [a.sentiment for a in aspects.find("这口味我醉了", glad)] == ["positive"]
+    assert [a.sentiment for a in aspects.find("这口味我醉了")] == ["neutral"]
+    assert {a.sentiment for a in aspects.find("这口味我醉了。后来我又去看了电影", sad)} == {"neutral"}
+
+
+def test_every_name_has_a_label_in_both_languages() -> None:
+    assert set(aspects.NAMES) == {"taste", "price", "quality", "service", "delivery", "packaging", "appearance"}
+    assert all(label["zh"] and label["en"] for label in aspects.LABELS.values())
+
+
+_pieces = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [text for text, _ in CASES] + ["不", "太", "not ", "但是", "好", " ", "，", "\ud800", "\x00"]
+        ),
+        st.text(max_size=8),
+        st.characters(exclude_categories=()),
+    ),
+    max_size=30,
+).map("".join)
+
+
+@given(_pieces)
+@settings(max_examples=200, deadline=None)
+def test_any_text_is_answered_with_places_inside_it(text: str) -> None:
+    found = aspects.find(text, {"negative": 0.5, "neutral": 0.2, "positive": 0.3})
+    assert len({(one.name, one.sentiment) for one in found}) == len(found)
+    for one in found:
+        assert one.name in aspects.NAMES
+        assert one.span is not None
+        assert 0 <= one.span[0] < one.span[1] <= len(text)
+        assert one.evidence
+        assert one.evidence in text
+
+
+@pytest.mark.parametrize(
+    "piece", ["味道太甜，", "好", "不", "太", "not too good ", "a", "，", "味", "\ud800", "这也叫"]
+)
+def test_a_very_long_text_is_answered(piece: str) -> None:
+    assert len(aspects.find(piece * (1_000_000 // len(piece)))) <= 3 * len(aspects.NAMES)
