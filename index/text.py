@@ -152,7 +152,9 @@ _JOINING = frozenset("'.,·;⁄‧")  # marks that Unicode lets stand inside a w
 _ODD = "\x01"  # set before a character that needs Unicode's rules: other scripts, marks inside words, flags
 _odd_run = re.compile(r"[^ ]*\x01[^ ]*")
 # A family of emoji is one word, which the table has cut. Elsewhere the joiner ends a word.
-_family = re.compile(r"(?<=[\u2600-\u27bf\U0001F300-\U0001FAFF]) \x01\u200d (?=[\u2600-\u27bf\U0001F300-\U0001FAFF])")
+_family = re.compile(
+    r"(?<=[\u2600-\u27bf\U0001F300-\U0001FAFF]) \x01\u200d (?=[\u2600-\u27bf\U0001F300-\U0001FAFF])"
+)
 
 
 class _SpacedTable(dict[int, int | str | None]):
@@ -181,7 +183,13 @@ def _spaced(char: str) -> str:
 _spaced_table = _SpacedTable()
 
 
+# Unicode's rules for ASCII, without the points and colons that are cut anyway
+_ascii_word = re.compile(r"[a-z0-9]+(?:(?:(?<=[a-z])'(?=[a-z])|(?<=[0-9])['.,;](?=[0-9]))[a-z0-9]+)*")
+
+
 def _unicode_words(form: str) -> list[str]:
+    if form.isascii():
+        return _ascii_word.findall(form)
     form = form.translate(_MARKS_TO_SPACE)
     return list(apsw.unicode.word_iter(_inner_point.sub(" ", form), **_RULES))
 

@@ -18,7 +18,7 @@ SECOND = 1_000_000
 SLOTS = 1024  # mentions that fit into one second of row ids
 SPAM = 0.5
 
-_PUT_MENTION = f"INSERT OR REPLACE INTO mention VALUES ({', '.join('?' * len(Row._fields))})"  # noqa: S608
+_MENTION = f"mention VALUES ({', '.join('?' * len(Row._fields))})"
 _PUT_BODY = "INSERT OR REPLACE INTO body VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PUT_WORDS = "INSERT INTO fts(rowid, words) VALUES (?, ?)"
 _DROP_WORDS = "INSERT INTO fts(fts, rowid, words) VALUES ('delete', ?, ?)"
@@ -41,13 +41,15 @@ class Batch:
         self._authors: dict[str, int] = {}
         self._taken: dict[int, set[int]] = {}  # second -> its row ids in use
         self._spilled_to: set[int] = set()
-        self._rows: list[Row] = []
+        self._new: list[Row] = []
+        self._changed: list[Row] = []
         self._bodies: list[tuple[Any, ...]] = []
         self._gone: list[tuple[int]] = []
         self._words: list[tuple[int, bool, str]] = []  # rid, False = take out and True = put in, words
 
     def put(self, draft: Draft, record: Record, old: Old | None) -> None:
         """Insert, or replace `old`. `record` is the draft's with corrections applied."""
+        draft.prepare()  # again only for what another process changed since
         ts = microseconds(record.mention.published_at)
         rid = old.row.rid if old and old.row.ts == ts else self._slot(ts)
         row = self._row(rid, ts, record, draft.fingerprint)
@@ -55,7 +57,7 @@ class Batch:
             self._leave(old, rid, same_words=old.mention.full_text == draft.mention.full_text)
         if old is None or old.row.rid != rid or old.mention.full_text != draft.mention.full_text:
             self._words.append((rid, True, draft.words))
-        self._rows.append(row)
+        (self._changed if old else self._new).append(row)
         self._tallies.add(row)
         self._bodies.append((rid, draft.id, draft.version, draft.digest, draft.analysis_digest, *draft.documents))
 
@@ -64,7 +66,7 @@ class Batch:
         row = self._row(old.row.rid, old.row.ts, record, old.row.fingerprint)
         self._tallies.add(old.row, -1)
         self._tallies.add(row)
-        self._rows.append(row)
+        self._changed.append(row)
 
     def remove(self, old: Old) -> None:
         self._tallies.add(old.row, -1)
@@ -83,7 +85,8 @@ class Batch:
                 self._connection.execute(_PUT_WORDS if put else _DROP_WORDS, (rid, words))
         else:
             execute(_PUT_WORDS, ((rid, words) for rid, _, words in self._words))
-        execute(_PUT_MENTION, sorted(self._rows))
+        execute(f"INSERT INTO {_MENTION}", sorted(self._new))
+        execute(f"INSERT OR REPLACE INTO {_MENTION}", sorted(self._changed))
         self._bodies.sort(key=lambda body: body[0])
         execute(_PUT_BODY, self._bodies)
         self._tallies.flush(self._connection)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property
 from typing import NamedTuple
 
 import msgspec
@@ -23,7 +22,11 @@ class Stored(NamedTuple):
 
 
 class Draft:
-    """What is costly is computed when first asked for: `prepare` does it before the write lock is taken."""
+    """What is costly is computed once, by `prepare`: before the write lock is taken, for what will be written."""
+
+    words: str
+    documents: tuple[bytes, bytes]  # mention and analysis as JSON
+    fingerprint: int  # 47 bits: the same for the same normalised text
 
     def __init__(self, record: Record) -> None:
         self.record = record
@@ -32,24 +35,16 @@ class Draft:
         self.version = record.mention.version
         self.author = record.mention.author.id if record.mention.author else None
         self.digest = bytes.fromhex(record.mention.digest())
+        self._prepared = False
         timeless = msgspec.structs.replace(record.analysis, analysed_at=EPOCH)
         self.analysis_digest = hashlib.blake2b(encode(timeless), digest_size=8).digest()
 
-    @cached_property
-    def words(self) -> str:
-        return token_string(self.mention.full_text)
-
-    @cached_property
-    def documents(self) -> tuple[bytes, bytes]:
-        return encode(self.mention), encode(self.record.analysis)
-
-    @cached_property
-    def fingerprint(self) -> int:
-        """47 bits: the same for the same normalised text."""
-        return int.from_bytes(hashlib.blake2b(self.words.encode(), digest_size=6).digest()) >> 1
-
     def prepare(self) -> None:
-        _ = self.words, self.documents, self.fingerprint
+        if not self._prepared:
+            self.words = token_string(self.mention.full_text)
+            self.documents = encode(self.mention), encode(self.record.analysis)
+            self.fingerprint = int.from_bytes(hashlib.blake2b(self.words.encode(), digest_size=6).digest()) >> 1
+            self._prepared = True
 
 
 def decide(draft: Draft, stored: Stored | None, *, erased: bool) -> Saved:
