@@ -20,7 +20,8 @@ YUE_SHARE = 25  # one Cantonese mark in 25 characters makes a text Cantonese; a 
 LATIN_SAMPLE = 300  # py3langid walks bytes in Python; its answer hardly changes after three lines
 
 # One letter per script; the counts of these letters decide.
-_HAN, _NO, _KANA, _LATIN, _CYRILLIC, _ARABIC, _OTHER = "h", "n", "k", "l", "c", "a", " "
+_HAN, _HANS, _HANT = "h", "S", "T"  # in both scripts, in Simplified only, in Traditional only
+_NO, _KANA, _LATIN, _CYRILLIC, _ARABIC, _OTHER = "n", "k", "l", "c", "a", " "
 _SCRIPTS = {  # Unicode name prefix -> (class letter, language of that script)
     "HANGUL": ("g", "ko"),
     "THAI": ("t", "th"),
@@ -68,7 +69,7 @@ _YUE = re.compile(
 _LISTS = load("language")
 _ENGLISH = frozenset(_LISTS["english_words"].split())
 _SHARED = frozenset(_LISTS["shared_characters"])
-_NOISE = re.compile(r"https?://\S{0,2000}|www\.\S{0,2000}|[@#][\w.\-]{1,60}|\[\w{1,8}\]", re.ASCII)
+_NOISE = re.compile(r"https?://\S{0,2000}|www\.\S{0,2000}|[@#][\w.\-]{1,60}|\[[\w ]{1,10}\]", re.ASCII)
 _MARKED = re.compile("[@#\\[]|http|www")
 _WORD = re.compile(r"[a-z']+")
 
@@ -86,12 +87,19 @@ def detect(text: str) -> str | None:
     counts = {letter: classes.count(letter) for letter in set(classes) if letter != _OTHER}
     if not counts:
         return None
-    if counts.get(_HAN, 0) * 5 >= len(classes) * 3 and _KANA not in counts:
-        return _chinese(sample, counts[_HAN])
-    return _dominant(sample, counts)
+    hans, hant = counts.pop(_HANS, 0), counts.pop(_HANT, 0)
+    if hans or hant:
+        counts[_HAN] = counts.get(_HAN, 0) + hans + hant
+    top = _dominant(counts)
+    if top == _HAN:
+        return _chinese(sample, counts[_HAN], hans, hant)
+    if top == _LATIN:
+        return _latin(sample, counts[_LATIN])
+    return {_KANA: "ja", _CYRILLIC: _cyrillic(sample), _ARABIC: _arabic(sample)}.get(top) or _BY_LETTER.get(top)
 
 
-def _dominant(sample: str, counts: dict[str, int]) -> str | None:
+def _dominant(counts: dict[str, int]) -> str:
+    """The class that says most, "" when there is none. Han beside enough kana counts as Japanese."""
     # の alone decorates Chinese shop names; it is kana only beside other kana.
     no = counts.pop(_NO, 0)
     if _KANA in counts:
@@ -99,20 +107,10 @@ def _dominant(sample: str, counts: dict[str, int]) -> str | None:
     kana, han = counts.get(_KANA, 0), counts.get(_HAN, 0)
     if kana * 5 >= han + kana > 0:
         counts[_KANA] = kana + counts.pop(_HAN, 0)
-    top = max(counts, key=lambda letter: (counts[letter] * _WEIGHT.get(letter, 1.0), letter), default=None)
-    if top is None:
-        return None
-    if top == _LATIN:
-        return _latin(sample, counts[_LATIN])
-    if top == _HAN:
-        return _chinese(sample, han)
-    return {_KANA: "ja", _CYRILLIC: _cyrillic(sample), _ARABIC: _arabic(sample)}.get(top) or _BY_LETTER[top]
+    return max(counts, key=lambda letter: (counts[letter] * _WEIGHT.get(letter, 1.0), letter), default="")
 
 
-def _chinese(sample: str, han: int) -> str:
-    simplified, traditional = _chinese_scripts()
-    hant = sum(map(traditional.__contains__, sample))
-    hans = sum(map(simplified.__contains__, sample))
+def _chinese(sample: str, han: int, hans: int, hant: int) -> str:
     yue = len(_YUE.findall(sample))
     if yue and yue * YUE_SHARE >= han and (hant >= hans or yue >= 2):
         return "yue-Hans" if hans > hant else "yue-Hant"
@@ -162,6 +160,11 @@ def _script(character: str) -> str:
         return _NO
     if not character.isalpha():
         return _OTHER
+    simplified, traditional = _chinese_scripts()
+    if character in simplified:
+        return _HANS
+    if character in traditional:
+        return _HANT
     name = unicodedata.name(character, "")
     return _PREFIXES.get(name.split(" ", 1)[0].split("-", 1)[0], _OTHER)
 

@@ -82,7 +82,7 @@ def _automaton() -> ahocorasick.Automaton:
     for word, roles in words.items():
         # A word that swallows is only kept from being read as its parts, unless it says something itself.
         senses = tuple(role for role in roles if role.kind != "swallow")
-        automaton.add_word(word, (len(word), word[0].isascii() and word[-1].isascii(), senses))
+        automaton.add_word(word, (len(word), _letter(word, 0) and _letter(word, len(word) - 1), senses))
     automaton.make_automaton()
     return automaton
 
