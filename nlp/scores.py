@@ -35,17 +35,22 @@ class Scores:
                     self._touched[brand].add(record.mention.author.id)
 
     def refresh(self, *, at_once: bool = False) -> None:
-        """Score whom `remember` was told of, when it is time. Raises StoreError; then they stay remembered."""
-        if not self._touched or not (at_once or time.monotonic() >= self._next):
-            return
-        while self._touched:
+        """Score some of whom `remember` was told of, when it is time, or all of them `at_once`.
+
+        Some: one chunk a call, so that mentions that come in meanwhile do not wait long. Raises StoreError;
+        then they stay remembered.
+        """
+        while self._touched and (at_once or time.monotonic() >= self._next):
             brand, authors = next(iter(self._touched.items()))
             chunk = sorted(authors)[:CHUNK]
             self._score(brand, chunk)
             authors.difference_update(chunk)
             if not authors:
                 del self._touched[brand]
-        self._next = time.monotonic() + EVERY
+            if not self._touched:
+                self._next = time.monotonic() + EVERY
+            if not at_once:
+                break
 
     def _score(self, brand: str, authors: list[str]) -> None:
         now = datetime.now(UTC)
