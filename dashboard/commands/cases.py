@@ -24,15 +24,14 @@ def cases(
     earshot cases --json
     """
     from dashboard.commands.parts import open_parts
-    from index.alerts.cases import Cases
+    from index.alerts.cases import OPEN, Cases
     from index.documents import CaseState
 
     if state and state not in get_args(CaseState):
         raise typer.BadParameter(f"--state {state!r}: write one of {', '.join(get_args(CaseState))}.")
     with open_parts() as parts:
-        found = Cases(parts.settings, parts.records).list(
-            cast("CaseState | None", state), open_only=not (everything or state), limit=limit
-        )
+        states = (cast("CaseState", state),) if state else () if everything else OPEN
+        found = Cases(parts.settings, parts.records).list(states, limit=limit)
     if as_json:
         print_json([{name: getattr(case, name) for name in case.__struct_fields__} for case in found])
         return

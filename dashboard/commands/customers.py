@@ -43,6 +43,7 @@ _COUNTS = ("inserted", "updated", "unchanged", "duplicate", "erased", "bad")
 
 def import_customers(parts: Parts, file: Path) -> dict[str, Any]:
     """Take in the file, quarantine its bad rows, link. read = the sum of _COUNTS."""
+    from index.alerts.engine import AlertEngine
     from index.crm.customers import Customers
     from index.crm.linking import Linker
 
@@ -53,6 +54,7 @@ def import_customers(parts: Parts, file: Path) -> dict[str, Any]:
         parts.inbox.quarantine_raw(source, row.raw, row.reason, place=row.place)
     changed = customers.get_many(report.changed_ids)
     linked = Linker(parts.settings, parts.store, parts.records).link_existing(changed)
+    AlertEngine(parts.settings, parts.store, parts.records).reconsider(linked)
     counts = {name: getattr(report, name) for name in ("read", *_COUNTS)}
     return {**counts, "bad": len(report.bad), "linked": len(linked), "warnings": report.warnings}
 

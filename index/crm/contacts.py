@@ -28,6 +28,10 @@ from index.errors import SettingsError
 KEY_NAME = "EARSHOT_KEY"
 KEY_FILE = ".key"
 SHORTEST_KEY = 16  # characters; below that the key itself could be guessed
+_HASHED_OTHERWISE = (
+    "SELECT 1 FROM contact_key WHERE fingerprint <> ? AND (EXISTS (SELECT 1 FROM customers)"
+    " OR EXISTS (SELECT 1 FROM contacts_seen) OR EXISTS (SELECT 1 FROM customers_erased))"
+)
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 
 
@@ -62,22 +66,26 @@ class Contacts:
         return found
 
     def check_key(self, records: Database) -> None:
-        """Raises SettingsError when the customers in `records` were hashed with another key."""
+        """Raises SettingsError when something in `records` was hashed with another key. While nothing is, any
+        key will do: a key may be set after the first try-out."""
         fingerprint = self.digest("key", "fingerprint")
-        known = records.one("SELECT fingerprint FROM contact_key")
-        if known is None:
-            records.many("INSERT OR IGNORE INTO contact_key VALUES (1, ?)", [(fingerprint,)])
-            known = records.one("SELECT fingerprint FROM contact_key")
-        if known != (fingerprint,):
-            raise SettingsError(
-                f"The contact key is not the one the customers were stored with, so nobody could be linked."
-                f" Put the old {KEY_NAME} or {KEY_FILE} file back."
-            )
+        if records.one("SELECT fingerprint FROM contact_key") == (fingerprint,):
+            return
+        with records.write() as connection:
+            if connection.execute(_HASHED_OTHERWISE, (fingerprint,)).fetchone():
+                raise SettingsError(
+                    "The contact key is not the one the customers were stored with, so nobody could be linked."
+                    f" Put the old {KEY_NAME} or {KEY_FILE} file back."
+                )
+            connection.execute("INSERT OR REPLACE INTO contact_key VALUES (1, ?)", (fingerprint,))
 
 
 def open_contacts(home: Path) -> Contacts:
-    """Contacts with the key of this installation. Raises SettingsError when the key is too short."""
-    key = settings_file.secret(KEY_NAME, home) or _key_file(home / KEY_FILE)
+    """Contacts with the key of this installation. Raises SettingsError when it is too short or cannot be read."""
+    try:
+        key = settings_file.secret(KEY_NAME, home) or _key_file(home / KEY_FILE)
+    except OSError as error:
+        raise SettingsError(f"{home / KEY_FILE} cannot be used: {error.strerror}. Or set {KEY_NAME}.") from error
     if len(key) < SHORTEST_KEY:
         raise SettingsError(
             f"{KEY_NAME} is shorter than {SHORTEST_KEY} characters. Make one with: openssl rand -hex 32"

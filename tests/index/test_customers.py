@@ -272,3 +272,11 @@ def test_another_key_than_the_one_customers_were_stored_with_is_refused(bring, s
     bring(ZH)
     with pytest.raises(SettingsError, match="key"):
         Customers(settings, records, Contacts("another key, long enough"))
+
+
+def test_a_key_may_be_set_while_nothing_depends_on_the_first_one(settings, records):
+    Customers(settings, records)
+    later = Contacts("another key, long enough")
+    assert Customers(settings, records, later).counts() == {"customers": 0, "linked": 0}
+    with pytest.raises(SettingsError, match="cannot be used"):
+        open_contacts(records.path)
