@@ -1,0 +1,106 @@
+"""The four numbers of the overview, each with its comparison and course; each opens what is behind it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import streamlit as st
+
+from dashboard import address, filters, news, queries, words
+from dashboard.filters import Window
+from dashboard.panels import MENTIONS
+from dashboard.words import t
+from index.stores.protocol import Bucket, SentimentCounts
+
+
+def draw(window: Window, steps: list[Bucket], counts: SentimentCounts, before: SentimentCounts | None) -> None:
+    with st.grid(4, min_column_width=200, gap="small"):
+        mentions_number(steps, counts, before)
+        net_number(steps, counts, before)
+        answer_number()
+        voice_number(window)
+
+
+def number(
+    key: str, value: str, link: str, *, delta: str | None = None, note: str | None = None,
+    colour: Literal["off", "normal", "red"] = "off", series: list[float] | None = None, page: str = MENTIONS,
+    **choices: Any,
+) -> None:  # fmt: skip
+    """A number with its comparison and course; the whole card opens what is behind it."""
+    with st.container(border=True, key=f"open-{key}", gap="xxsmall", height="stretch"):
+        st.metric(
+            t(f"overview.{key}"), value, delta, delta_color=colour, delta_description=note,
+            chart_data=series if series and len(series) > 2 else None, chart_type="area",
+            help=t(f"overview.{key}_help"),
+        )  # fmt: skip
+        st.page_link(page, label=link, query_params=address.link(**choices))
+
+
+def compared() -> str:
+    return t(f"period_before.{st.session_state['period']}")
+
+
+def mentions_number(steps: list[Bucket], counts: SentimentCounts, before: SentimentCounts | None) -> None:
+    change = news.relative(counts.total, before.total if before else None)
+    number(
+        "mentions", words.number(counts.total), t("overview.see_mentions"),
+        delta=None if change is None else f"{change:+.0f}%", note=None if change is None else compared(),
+        series=[float(bucket.counts.total) for bucket in steps],
+    )  # fmt: skip
+
+
+def net_number(steps: list[Bucket], counts: SentimentCounts, before: SentimentCounts | None) -> None:
+    net = None if counts.net is None else counts.net * 100
+    old = None if before is None or before.net is None else before.net * 100
+    change = None if net is None or old is None else round(net) - round(old)
+    number(
+        "net", words.signed(net), t("overview.see_negative"),
+        delta=None if change is None else f"{change:+d}", note=None if change is None else compared(),
+        colour="normal", series=[100 * (bucket.counts.net or 0.0) for bucket in steps], sentiment=["negative"],
+    )  # fmt: skip
+
+
+def answer_number() -> None:
+    counts = queries.case_counts()
+    late, urgent = counts["overdue"], queries.cases_list(queries.WAITING, limit=1)
+    number(
+        "answer", words.exact(counts["open"]), t("overview.see_cases"),
+        delta=t("overview.late", n=late) if late else None, colour="red" if late else "off",
+        note=words.time_left(urgent[0].due_at) if urgent and not late else None, page="app_pages/cases.py",
+    )  # fmt: skip
+
+
+def voice_number(window: Window) -> None:
+    """Our share among all brands listened for."""
+    own = own_brands()
+    now = share_of(queries.facets(filters.overview_query(window, brands=()), "brand")["brand"], own)
+    old = None
+    if window.before_since:
+        query = filters.overview_query(window, brands=(), since=window.before_since, until=window.before_until)
+        old = share_of(queries.facets(query, "brand")["brand"], own)
+    change = None if now is None or old is None else 100 * (now - old)
+    number(
+        "voice", words.percent(now), t("overview.see_mentions"),
+        delta=None if change is None else t("overview.points", n=f"{change:+.0f}"),
+        note=None if change is None else compared(), colour="normal",
+        series=voice_series(window, own),
+    )  # fmt: skip
+
+
+def own_brands() -> tuple[str, ...]:
+    """The chosen brand, else the brands that are ours."""
+    return filters.brands() or tuple(b.name for b in queries.settings().brands if b.own)
+
+
+def share_of(buckets: list[Bucket], own: tuple[str, ...]) -> float | None:
+    total = sum(bucket.counts.total for bucket in buckets)
+    return sum(b.counts.total for b in buckets if b.key in own) / total if total else None
+
+
+def voice_series(window: Window, own: tuple[str, ...]) -> list[float]:
+    """Our mentions over those of all brands, step by step."""
+    zone = words.zone().key
+    ours = queries.histogram(filters.overview_query(window, brands=own), window.step, zone)
+    everyone = queries.histogram(filters.overview_query(window, brands=()), window.step, zone)
+    mine = {bucket.key: bucket.counts.total for bucket in ours}
+    return [100 * mine.get(b.key, 0) / b.counts.total for b in everyone if b.counts.total]

@@ -1,0 +1,123 @@
+"""The first line of the overview: one sentence written from the data, and where to look."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import streamlit as st
+
+from dashboard import address, filters, news, queries, safe, words
+from dashboard.panels import MENTIONS
+from dashboard.words import t
+from index.query import MentionQuery
+from index.stores.protocol import Bucket, SentimentCounts
+
+
+def draw(counts: SentimentCounts, before: SentimentCounts | None) -> None:
+    """One sentence from the data and where to look."""
+    burst = latest_burst()
+    sentence, tone = (burst_sentence(burst), "negative") if burst else (calm_sentence(counts, before), "accent")
+    with st.container(gap="xsmall", key="news"):
+        st.html(f'<div class="news {tone}">{sentence}{cases_sentence()}{sources_sentence()}</div>')
+        with st.container(horizontal=True, gap="medium"):
+            if burst:
+                days = {"since": burst.start.date(), "until": burst.end.date(), "sentiment": ["negative"]}
+                st.page_link(
+                    MENTIONS, label=t("overview.see_burst"), icon=":material/arrow_forward:",
+                    query_params=address.link(**days),
+                )  # fmt: skip
+            if queries.case_counts()["open"]:
+                st.page_link(
+                    "app_pages/cases.py", label=t("overview.see_cases"), icon=":material/arrow_forward:",
+                    query_params=address.link(),
+                )  # fmt: skip
+
+
+def latest_burst() -> news.Burst | None:
+    now = datetime.now(UTC)
+    since = now.replace(minute=0, second=0, microsecond=0) - news.HISTORY
+    query = MentionQuery(since=since, brands=filters.brands(), hide_spam=True)
+    hours = queries.histogram(query, "hour", words.zone().key)
+    return news.find_burst(hours, now.astimezone(words.zone()).replace(tzinfo=None))
+
+
+def burst_sentence(burst: news.Burst) -> str:
+    """Since when, how much above the usual, what about, where."""
+    zone = words.zone()
+    query = MentionQuery(
+        since=burst.start.replace(tzinfo=zone).astimezone(UTC),
+        until=burst.end.replace(tzinfo=zone).astimezone(UTC),
+        brands=filters.brands(),
+        sentiments=("negative",),
+        hide_spam=True,
+    )
+    found = queries.facets(query, "aspect", "platform", size=3)
+    start = words.moment_text(burst.start.replace(tzinfo=zone))
+    over = burst.end.replace(tzinfo=zone) < datetime.now(UTC) - timedelta(hours=1)
+    end = words.moment_text(burst.end.replace(tzinfo=zone)) if over else None
+    when = t("overview.burst_between", start=start, end=end) if end else t("overview.burst_since", start=start)
+    amount = (
+        t("overview.burst_times", times=f"{burst.times:.0f}", n=burst.negatives)
+        if burst.times
+        else t("overview.burst_new", n=burst.negatives)
+    )
+    return when + amount + topic(query, found["aspect"]) + place(found["platform"], burst.negatives)
+
+
+def topic(query: MentionQuery, aspects: list[Bucket]) -> str:
+    """Mostly about which aspect, in whose words."""
+    worst = max(aspects, key=lambda bucket: bucket.counts.negative, default=None)
+    if worst is None or not worst.counts.negative:
+        return ""
+    words_used = common_evidence(query, worst.key)
+    name = safe.text(words.name("aspect", worst.key))
+    if words_used:
+        return t("overview.burst_topic_words", aspect=name, words=safe.text(words_used))
+    return t("overview.burst_topic", aspect=name)
+
+
+def common_evidence(query: MentionQuery, aspect: str) -> str | None:
+    """The words most often taken as evidence for a negative `aspect` among the newest fifty."""
+    page = queries.mentions(query, limit=50)
+    said = [
+        a.evidence
+        for hit in page.hits
+        for a in hit.record.analysis.aspects
+        if a.name == aspect and a.sentiment == "negative" and a.evidence and len(a.evidence) <= 12
+    ]
+    return max(sorted(set(said)), key=said.count) if said else None
+
+
+def place(platforms: list[Bucket], total: int) -> str:
+    if not platforms or not total:
+        return ""
+    top = platforms[0]
+    share = min(1.0, top.counts.negative / total)
+    name = safe.text(words.name("platform", top.key))
+    return t("overview.burst_place", platform=name, share=words.percent(share))
+
+
+def calm_sentence(counts: SentimentCounts, before: SentimentCounts | None) -> str:
+    """No burst: how the period compares."""
+    net = None if counts.net is None else counts.net * 100
+    period = t(f"period_name.{st.session_state['period']}")
+    start = t("overview.calm", period=period, n=words.number(counts.total), net=words.signed(net))
+    if before is None or not before.total:
+        return start + t("overview.calm_first")
+    change = news.relative(counts.total, before.total) or 0.0
+    key = "same" if abs(change) < 5 else "more" if change > 0 else "less"
+    return start + t(f"overview.calm_{key}", change=f"{abs(change):.0f}")
+
+
+def cases_sentence() -> str:
+    counts = queries.case_counts()
+    if not counts["open"]:
+        return t("overview.cases_none")
+    late = t("overview.cases_late", n=counts["overdue"]) if counts["overdue"] else ""
+    return t("overview.cases_open", n=counts["open"], late=late)
+
+
+def sources_sentence() -> str:
+    """A silent source makes every number here too small: say so."""
+    deaf = [s for s in queries.source_health() if s.state in ("silent", "blocked", "failing")]
+    return t("overview.sources_deaf", n=len(deaf)) if deaf else ""

@@ -1,0 +1,14 @@
+"""The desk as one web application: the pages, and beside them the export of a list as a file.
+
+Start it from any folder with `streamlit run .../dashboard/streamlit_app.py`; `.streamlit/config.toml` beside
+this file holds its looks. The pages begin in desk.py.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+from starlette.routing import Route
+
+from dashboard.export import download
+
+app = st.App("desk.py", routes=[Route("/export/{form}", download, methods=["GET"])])

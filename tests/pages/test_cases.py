@@ -1,0 +1,87 @@
+"""The service desk: the queue, a case worked to its end, a draft that survives, and two people at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from index import settings as settings_file
+from index.alerts.cases import Cases
+
+
+@pytest.fixture
+def cases(home):
+    book = Cases(settings_file.load(home))
+    yield book
+    book.records.close()
+
+
+def bodies(page) -> str:
+    return "\n".join(e.proto.body for e in page.get("html"))
+
+
+def first(cases):
+    return cases.list(("new", "assigned"), limit=1)[0]
+
+
+def test_the_most_urgent_case_is_open_with_conversation_customer_and_draft(home, cases, open_page):
+    page = open_page("cases")
+    assert not page.exception
+    case = first(cases)
+    assert page.text_area(key=f"draft-{case.id}").value == case.draft_reply
+    assert "还剩" in bodies(page)
+    assert 'class="talk"' in bodies(page)
+
+
+def test_a_half_written_reply_survives_leaving(home, cases, open_page):
+    case = first(cases)
+    page = open_page("cases", case=case.id)
+    page.text_area(key=f"draft-{case.id}").input("您好，我们正在").run()
+    again = open_page("cases", case=case.id)
+    assert again.text_area(key=f"draft-{case.id}").value == "您好，我们正在"
+
+
+def test_a_case_is_worked_to_replied(home, cases, open_page):
+    case = first(cases)
+    page = open_page("cases", case=case.id)
+    page.button(key=f"take-{case.id}").click().run()
+    page.text_area(key=f"draft-{case.id}").input("已为您重做一杯").run()
+    page.button(key=f"send-{case.id}").click().run()
+    assert not page.exception
+    now = cases.get(case.id)
+    assert now.state == "replied"
+    assert any(event.action == "replied" and event.detail == "已为您重做一杯" for event in now.history)
+    assert "已为您重做一杯" in bodies(page)
+
+
+def test_closing_needs_a_reason_and_the_case_can_come_back(home, cases, open_page):
+    case = first(cases)
+    page = open_page("cases", case=case.id)
+    assert page.button(key=f"close-{case.id}").disabled
+    page.text_input(key=f"close-text-{case.id}").input("已私信解决").run()
+    page.button(key=f"close-{case.id}").click().run()
+    assert cases.get(case.id).state == "closed"
+    page.button(key=f"reopen-{case.id}").click().run()
+    assert cases.get(case.id).state in ("new", "assigned")
+
+
+def test_a_step_after_a_colleague_was_faster_changes_nothing(home, cases, open_page):
+    case = first(cases)
+    page = open_page("cases", case=case.id)
+    page.session_state["reader_name"] = "小王"
+    cases.assign(case.id, "小李", by="小李", seen=case.version)
+    page.button(key=f"take-{case.id}").click()
+    assert cases.get(case.id).assignee == "小李"
+
+
+def test_the_queue_is_escaped_and_chosen_by_url(home, open_page):
+    page = open_page("cases", queue="praise")
+    assert not page.exception
+    shown = bodies(open_page("cases"))
+    assert "<b>坏人</b>" not in shown
+    assert "&lt;b&gt;坏人&lt;/b&gt;" in shown
+
+
+def test_an_unknown_case_is_told(home, open_page):
+    page = open_page("cases", case="nope")
+    assert not page.exception
+    assert any("没有这个工单" in element.value for element in page.markdown)

@@ -1,0 +1,71 @@
+"""The overview answers "is anything wrong, what changed" from the data, and says what to do when there is none."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def test_news_names_the_burst_its_topic_and_the_open_cases(home, open_page, text_of):
+    page = open_page("overview", brand="星云奶茶")
+    assert not page.exception
+    shown = text_of(page)
+    assert "负面提及" in shown
+    assert "口味" in shown
+    assert "太甜" in shown
+    assert "个工单待回应" in shown
+
+
+def test_four_numbers_carry_values_and_comparisons(home, open_page):
+    page = open_page("overview")
+    values = [metric.value for metric in page.metric]
+    assert len(values) == 4
+    assert all(value not in ("", "–") for value in values)
+    assert "%" in page.metric[0].delta
+
+
+def test_another_period_changes_the_numbers(home, open_page):
+    page = open_page("overview", period="7d")
+    week = page.metric[0].value
+    page.session_state["period"] = "all"
+    page.run()
+    assert page.metric[0].value != week
+
+
+def test_english_reader_sees_no_chinese_sentence(home, open_page):
+    page = open_page("overview", lang="en")
+    assert page.metric[0].label == "Mentions"
+    assert "negative mentions" in "".join(e.proto.body for e in page.get("html"))
+
+
+def test_every_number_links_to_what_is_behind_it_with_brand_and_period(home, open_page):
+    page = open_page("overview", brand="星云奶茶", period="7d")
+    targets = [link.proto.query_string for link in page.get("page_link")]
+    assert len(targets) >= 4
+    assert all("brand=" in target and "period=7d" in target for target in targets)
+    assert any("sentiment=negative" in target for target in targets)
+
+
+@pytest.mark.parametrize("page_name", ["overview", "mentions", "cases", "influencers", "customers", "sources"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_empty_home_says_what_to_do_next(empty_home, open_page, text_of, page_name, language):
+    page = open_page(page_name, lang=language)
+    assert not page.exception
+    assert not page.error
+    assert "earshot" in text_of(page)
+
+
+def test_numbers_of_an_empty_store_are_not_zeros(empty_home, open_page):
+    assert not open_page("overview").metric
+
+
+def test_quiet_period_names_the_newest_mention_and_offers_all_time(home, open_page, text_of):
+    page = open_page("overview", brand="没人说的牌子")
+    assert not page.exception
+    assert "看全部时间" in [button.label for button in page.button]
+
+
+def test_broken_settings_are_told_in_words(home, open_page, text_of):
+    (home / "earshot.toml").write_text("[[brands]\n", encoding="utf-8")
+    page = open_page("overview")
+    assert not page.exception
+    assert "earshot.toml" in text_of(page)

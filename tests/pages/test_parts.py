@@ -1,0 +1,168 @@
+"""The pure parts of the desk: escaping, addresses, words of two languages, bursts, rising words, periods."""
+
+from __future__ import annotations
+
+import html
+import re
+import string
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard import address, filters, news, rising, safe, words
+from index.stores.protocol import Bucket, SentimentCounts
+
+NOW = datetime(2026, 11, 22, 9, 0)  # noqa: DTZ001 (local time)
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+@given(st.text(), st.lists(st.tuples(st.integers(-5, 60), st.integers(-5, 60))))
+def test_marked_text_is_the_text_and_nothing_but_marks(text, spans):
+    shown = safe.marked(text, spans)
+    bare = shown.replace("<mark>", "").replace("</mark>", "")
+    assert "<" not in bare
+    assert ">" not in bare
+    assert html.unescape(bare) == html.unescape(safe.text(text))
+
+
+def test_marks_stand_where_the_spans_are():
+    assert safe.marked("a<b>太甜了", [(4, 6)]) == "a&lt;b&gt;<mark>太甜</mark>了"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "data:text/html,x", " https://a.b", "https://", "//a.b", "file:///etc/passwd",
+     "java\nscript:alert(1)", "https://a\u202e.b", "ftp://a.b", "http:/a", None, "", "https://[::1"],
+)  # fmt: skip
+def test_only_web_addresses_become_links(url):
+    assert safe.web_url(url) is None
+    assert safe.link(url, "x") == ""
+
+
+def test_a_link_cannot_leave_its_attribute():
+    assert '"><script>' not in safe.link('https://a.b/"><script>', "x")
+
+
+@given(st.text(alphabet=string.punctuation + "ab\n", max_size=30))
+def test_a_label_shows_its_signs_instead_of_obeying_them(text):
+    assert re.sub(r"\\(.)", r"\1", safe.label(text)) == text.replace("\n", " ")
+
+
+def test_both_languages_have_the_same_sentences_with_the_same_blanks():
+    chinese, english = words.catalogue("zh"), words.catalogue("en")
+    assert chinese.keys() == english.keys()
+    for key in chinese:
+        blanks = [
+            sorted(name for _, name, _, _ in string.Formatter().parse(c[key]) if name) for c in (chinese, english)
+        ]
+        assert blanks[0] == blanks[1], key
+
+
+def blanks(sentence: str) -> list[str]:
+    return sorted(name for _, name, _, _ in string.Formatter().parse(sentence) if name)
+
+
+def test_every_sentence_the_pages_ask_for_exists():
+    asked = set()
+    for file in (Path(words.__file__).parent).glob("**/*.py"):
+        asked |= set(re.findall(r"""\bt\(\s*"([a-z_.]+)\"""", file.read_text(encoding="utf-8")))
+    assert asked
+    assert not asked - words.catalogue("zh").keys()
+
+
+def test_an_address_is_read_back_as_it_was_written():
+    parsed = address.parse(
+        {"sentiment": ["negative", "bogus"], "page": ["3"], "since": ["2026-11-01"], "q": ["a b"]}
+    )
+    assert parsed["sentiment"] == ["negative"]
+    assert parsed["page"] == 3
+    assert parsed["since"].isoformat() == "2026-11-01"
+    assert parsed["q"] == "a b"
+    assert parsed["brand"] == "*"
+
+
+@given(st.dictionaries(st.sampled_from(sorted(address.KEYS)), st.lists(st.text(max_size=12), max_size=3)))
+def test_no_address_breaks_the_question(given_parameters):
+    filters.mention_query(address.parse(given_parameters), SHANGHAI)
+
+
+def test_a_period_is_whole_days_of_the_reader_and_compares_like_with_like():
+    now = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
+    window = filters.window("7d", now, SHANGHAI)
+    assert window.since == datetime(2026, 11, 15, 16, tzinfo=UTC)
+    assert window.before_since == window.since - timedelta(days=7)
+    assert window.before_until == now - timedelta(days=7)
+    assert filters.window("all", now, SHANGHAI).before_since is None
+
+
+def hours(burst: dict[int, int], usual: int = 1) -> list[Bucket]:
+    """Hourly counts of nine days; `burst`: hours before now -> negative mentions."""
+    return [
+        Bucket(
+            key=(NOW - timedelta(hours=age)).isoformat(timespec="hours")[:13] + ":00",
+            counts=SentimentCounts(negative=burst.get(age, usual), neutral=5),
+        )
+        for age in range(216)
+    ]
+
+
+def test_a_burst_is_found_with_its_beginning_and_size():
+    found = news.find_burst(hours({0: 9, 1: 14, 2: 12, 3: 8}), NOW)
+    assert found is not None
+    assert found.start == NOW - timedelta(hours=3)
+    assert found.negatives == 43
+    assert found.times == pytest.approx(43 / 4)
+
+
+def test_the_usual_is_no_burst():
+    assert news.find_burst(hours({}, usual=6), NOW) is None
+    assert news.find_burst(hours({0: 7, 5: 8}, usual=6), NOW) is None
+    assert news.find_burst([], NOW) is None
+
+
+def test_a_burst_that_ended_yesterday_is_no_news():
+    assert news.find_burst(hours({30: 20, 31: 25}), NOW) is None
+
+
+def test_where_there_is_usually_nothing_no_ratio_is_claimed():
+    found = news.find_burst(hours({0: 9, 1: 14}, usual=0), NOW)
+    assert found is not None
+    assert found.times is None
+
+
+def spoken_of(**negatives: int) -> list[Bucket]:
+    return [Bucket(key=aspect, counts=SentimentCounts(negative=n)) for aspect, n in negatives.items()]
+
+
+def test_changes_name_what_clearly_moved_and_nothing_else():
+    now = [
+        Bucket(key="taste", counts=SentimentCounts(negative=120)),
+        Bucket(key="price", counts=SentimentCounts(negative=20)),
+    ]
+    before = [
+        Bucket(key="taste", counts=SentimentCounts(negative=30)),
+        Bucket(key="price", counts=SentimentCounts(negative=19)),
+    ]
+    assert [change.aspect for change in news.changes(now, before, 1000, 1000)] == ["taste"]
+    assert news.changes(now, before, 1000, 0) == []
+
+
+def test_rising_words_are_whole_words_and_not_the_brand():
+    now = ["星云奶茶今天杯盖漏了一地"] * 12 + ["星云奶茶真的很好喝呢"] * 30
+    before = ["星云奶茶真的很好喝呢"] * 40
+    found = [r.word for r in rising.rising_words(now, before, known=["星云奶茶"])]
+    assert any("杯盖" in word for word in found)
+    assert not any("奶茶" in word for word in found)
+    assert not any("好喝" in word for word in found)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(None, "–"), (0, "0"), (1234, "1,234"), (48_000, "4.8 万"), (2e8, "2 亿")]
+)
+def test_numbers_are_said_as_people_say_them(value, said, monkeypatch):
+    monkeypatch.setattr(words, "language", lambda: "zh")
+    assert words.number(value) == said

@@ -1,0 +1,93 @@
+"""Influencers, customers and sources: who moves others, who is this to us, is it hearing."""
+
+from __future__ import annotations
+
+import pytest
+
+from index import audit
+from index import settings as settings_file
+from index.crm.linking import Linker
+from index.inbox import open_inbox
+from index.records import open_records
+from index.stores import open_store
+
+
+@pytest.fixture
+def records(home):
+    database = open_records(settings_file.load(home))
+    yield database
+    database.close()
+
+
+def bodies(page) -> str:
+    return "\n".join(e.proto.body for e in page.get("html"))
+
+
+def test_shortlist_shows_score_parts_and_a_sentence_and_keeps_kol_apart(home, open_page):
+    page = open_page("influencers", period="all")
+    shown = bodies(page)
+    assert not page.exception
+    assert "亲身体验，互动是同量级账号的三倍" in shown
+    assert "有人应" in shown
+    assert "达人（KOL）" in shown
+
+
+def test_a_persons_page_has_posts_and_purchases(home, open_page, records):
+    (author,) = records.one("SELECT author_id FROM links WHERE status = 'linked'")
+    page = open_page("influencers", person=author)
+    assert not page.exception
+    assert "老顾客：" in bodies(page)
+    assert 'class="card-text' in bodies(page)
+
+
+def test_contacts_are_masked_until_a_reason_is_given_and_the_look_is_written_down(home, open_page, records):
+    page = open_page("customers", customer="C1003")
+    assert "138****0003" in bodies(page)
+    assert "13800000003" not in bodies(page)
+    assert page.button(key="reveal-C1003").disabled
+    page.text_input(key="why-C1003").input("顾客要求回电").run()
+    page.button(key="reveal-C1003").click().run()
+    assert "+8613800000003" in bodies(page)
+    entry = audit.entries(records, subject="C1003")[0]
+    assert (entry.what, entry.why) == ("contact.reveal", "顾客要求回电")
+    page.run()
+    assert "+8613800000003" not in bodies(page)
+
+
+def test_a_link_can_be_undone_with_a_reason(home, open_page, records):
+    author, customer = records.one("SELECT author_id, customer_id FROM links WHERE status = 'linked'")
+    page = open_page("customers", customer=customer)
+    page.text_input(key=f"unlink-why-{author}").input("同名不同人").run()
+    page.button(key=f"unlink-{author}").click().run()
+    assert not page.exception
+    settings = settings_file.load(home)
+    store = open_store(settings)
+    linker = Linker(settings, store, records)
+    assert not linker.links(author_id=author)
+    assert linker.history(author_id=author)[0].reason == "同名不同人"
+    store.close()
+
+
+def test_a_customer_is_found_by_a_whole_phone_number(home, open_page):
+    page = open_page("customers", find="13800000007")
+    assert "C1007" in bodies(page)
+    assert "C1008" not in bodies(page)
+
+
+def test_sources_say_what_is_wrong_and_what_to_do(home, open_page):
+    page = open_page("sources")
+    shown = bodies(page)
+    assert not page.exception
+    assert "没有声音" in shown
+    assert "令牌无效或过期" in shown
+    assert "token expired &lt;b&gt;" in shown
+
+
+def test_quarantine_shows_the_reason_and_what_fails_again_stays(home, open_page):
+    page = open_page("sources")
+    assert "row has no text" in bodies(page)
+    page.button(key="replay-all").click().run()
+    assert not page.exception
+    inbox = open_inbox(settings_file.load(home))
+    assert len(inbox.quarantined()) == 1
+    inbox.close()
