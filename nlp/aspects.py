@@ -33,6 +33,9 @@ _STOP = re.compile(
 _COPULA = re.compile(
     r"\b(?:is|was|are|were|be|been|being|'s|tastes?|tasted|feels?|felt|seems?|seemed|became|got|gets)\b"
 )
+_EXTREME = re.compile("[得到](?:要命|要死|不行|发|离谱|吓人|怀疑|爆|牙|喉|齁|难受|没法|让人)|死[我了人]|爆了|过头")
+_PAST = re.compile(r"以前|从前|之前|原来|曾经|当初|\bused to\b")
+_NOW = re.compile(r"\s*(?:现在|如今|这次|今天|最近|但现在|now\b|but now\b|not any)")
 _MORE = re.compile(r".{0,4}(?:点|些|就好|就完美|就更)")
 
 
@@ -166,7 +169,7 @@ def _apply(opinion: _Opinion, targets: list[Hit]) -> Iterator[tuple[_Judgement, 
     """What `opinion` says of each aspect among its targets; its own aspect comes before theirs."""
     said = (opinion.start, opinion.end)
     strong = [h for h in targets if (role := h.role("term")) and not role.weak]
-    if opinion.aspect and not (strong and _borrowed(opinion, strong)):
+    if opinion.aspect and not (targets and _borrowed(opinion, strong or targets)):
         near = [h for h in targets if (role := h.role("term")) and (role.aspect == opinion.aspect or role.weak)]
         start = min([h.start for h in near] + [opinion.start])
         end = max([h.end for h in near] + [opinion.end])
@@ -181,9 +184,9 @@ def _apply(opinion: _Opinion, targets: list[Hit]) -> Iterator[tuple[_Judgement, 
             yield _Judgement(role.aspect, polarity, start, end, said), [hit]
 
 
-def _borrowed(opinion: _Opinion, strong: list[Hit]) -> bool:
+def _borrowed(opinion: _Opinion, terms: list[Hit]) -> bool:
     """Whether the term named decides, not the word: 太薄 is said of soup and of fabric, 好看 of a box too."""
-    packaging = (role := strong[-1].role("term")) is not None and role.aspect == "packaging"
+    packaging = (role := terms[-1].role("term")) is not None and role.aspect == "packaging"
     return opinion.hit.role("excess") is not None or (opinion.aspect == "appearance" and packaging)
 
 
@@ -260,7 +263,8 @@ def _weigh(text: str, clause: _Clause, hit: Hit, role: Role, since: int) -> _Opi
     kinds = [h.roles[0].kind for h in near]
     denied = kinds.count("not") % 2 == 1
     if role.kind == "excess":
-        polarity = _excess(role, denied, "too" in kinds, "enough" in kinds)
+        too = "too" in kinds or _EXTREME.match(text, hit.end) is not None
+        polarity = _excess(role, denied, too, "enough" in kinds)
         if polarity == 0 and not hit.role("scaled"):
             return None  # 甜 alone praises nothing and blames nothing
         if polarity == 0:
@@ -285,11 +289,17 @@ def _excess(role: Role, denied: bool, too: bool, lacking: bool) -> int:
     return 1 if denied else -1
 
 
+def _after(text: str, end: int) -> int:
+    stop = _STOP.match(text, end)
+    return stop.end() if stop else end
+
+
 def _worded(text: str, clause: _Clause, hit: Hit, role: Role, denied: bool, kinds: Sequence[str]) -> int:
     polarity = role.polarity
     before = [h.roles[0].kind for h in clause.hits if h.start < hit.start]
     after = next((h for h in clause.hits if h.start == hit.end), None)
-    mocked = "irony" in before or (after is not None and after.role("irony_after") is not None)
+    past = _PAST.search(text, clause.start, hit.start) and _NOW.match(text, _after(text, clause.end))
+    mocked = past or "irony" in before or (after is not None and after.role("irony_after") is not None)
     wished = "hope" in before and (text[hit.start].isascii() or _MORE.match(text, hit.end) is not None)
     if denied or (polarity == 1 and (mocked or wished or "worse" in before or "enough" in kinds)):
         # 不难吃 is faint praise at best, 不坑 is praise

@@ -71,6 +71,8 @@ def _colour(weights: dict[str, list[float]], mood: Mapping[str, float], faults: 
     negative, positive = mood.get("negative", 0.0), mood.get("positive", 0.0)
     weights["complaint"] += [NEGATIVE_WEIGHT * negative] + [NEGATIVE_ASPECT_WEIGHT] * faults
     weights["praise"] += [POSITIVE_WEIGHT * positive] + [POSITIVE_ASPECT_WEIGHT] * (merits and not faults)
+    if faults and not merits:
+        weights["praise"].append(-2 * NEGATIVE_WEIGHT)  # 隔壁比你家好喝 holds 好喝 and praises nobody here
     if positive >= SURE:
         weights["complaint"].append(-POSITIVE_WEIGHT)
     if negative >= SURE:

@@ -62,9 +62,9 @@ _WEIGHT = {_HAN: 3.0, _KANA: 2.0, "g": 2.5}
 # Written Cantonese: characters Mandarin hardly has, and words that only Cantonese writes with common ones.
 # 煲 咪 嘞 are left out: 肥腸煲, 貓咪 and 好嘞 are Mandarin.
 _YUE = re.compile(
-    "[嘅咗喺啲嚟嘢哋㗎嗰噉嗮瞓攞氹揸啱嘥喎冚曱甴佢冇攰]|唔(?=[\u4e00-\u9fff])(?!唔)|咁(?=[\u4e00-\u9fff])"
+    "[嘅咗喺啲嚟嘢哋㗎嗰噉嗮瞓攞氹揸啱嘥喎冚曱甴佢冇攰諗谂畀搵撚屌]|唔(?=[\u4e00-\u9fff])(?!唔)|咁(?=[\u4e00-\u9fff])"
     "|[邊边](?:度|個|个|間|间)|呢(?:個|度|部|套|篇|隻|兩|件|間|支|排|期|啲)|點解|点解|[鍾钟]意|而家|乜(?:嘢|野)|點知"
-    "|(?<![關关聯联干体體])係(?![統數列])|(?<![\u4e00-\u9fff])咩|好(?:撚|正(?![常确確在好]))|[幾好]靚|抵食|睇"
+    "|(?<![關关聯联干体體])係(?![統數列])|(?<![\u4e00-\u9fff])咩|好(?:撚|正(?![常确確在好]))|[幾好]靚|抵食|睇|頭先|[琴尋聽]日|點[樣算解]|幾[時多]|得閒|仲(?=[有未係勁好要])|俾(?=[我你佢人])"
 )
 _LISTS = load("language")
 _ENGLISH = frozenset(_LISTS["english_words"].split())

@@ -52,6 +52,12 @@ CASES = [
     ("没有隔壁那家好喝", "taste-"),
     ("味道不如以前", "taste-"),
     ("比隔壁好喝", "taste+"),
+    ("隔壁比你家好喝多了", "taste-"),
+    ("以前很好喝，现在不行了", "taste-"),
+    ("之前喝过，很好喝", "taste+"),
+    ("咖啡酸得要命", "taste-"),
+    ("这款面霜太油了", "quality-"),
+    ("生椰拿铁很好喝", "taste+"),
     # zh-Hant and Cantonese
     ("服務態度很差，不會再來", "service-"),
     ("份量很足，CP值高", "quality+ price+"),
