@@ -8,6 +8,7 @@ One connection per thread; never open the same file with the standard library's 
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,7 @@ class Database:
         self.path = path
         self._prepare = prepare
         self._local = threading.local()
-        self._opened: list[apsw.Connection] = []
+        self._opened: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()  # a thread that ends frees its own
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +76,7 @@ class Database:
             self._prepare(connection)
         self._local.connection = connection
         with self._lock:
-            self._opened.append(connection)
+            self._opened.add(connection)
         return connection
 
     @contextmanager
@@ -146,7 +147,7 @@ class Database:
     def close(self) -> None:
         """Close the connections of all threads."""
         with self._lock:
-            for connection in self._opened:
+            for connection in list(self._opened):
                 connection.close()
             self._opened.clear()
         self._local = threading.local()

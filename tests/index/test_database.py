@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
+import threading
 from pathlib import Path
 
 import apsw
@@ -51,6 +53,18 @@ def test_a_full_disk_is_a_store_error_and_the_file_stays_whole(tmp_path: Path) -
     assert "cannot be used" in str(told)
     assert "free space" in str(told)
     assert rows == [("before",), ("after",)]
+
+
+def test_a_thread_that_ends_leaves_no_connection_open(tmp_path: Path) -> None:
+    """A desk answers each click in a new thread."""
+    database = Database(tmp_path / "words.sqlite", SCHEMA)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        thread = threading.Thread(target=database.all, args=("SELECT * FROM word",))
+        thread.start()
+        thread.join()
+    assert len(os.listdir("/proc/self/fd")) < before + 5
+    database.close()
 
 
 def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path) -> None:
