@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 from zoneinfo import ZoneInfo
 
 import typer
@@ -48,14 +48,9 @@ def build_query(
     for label in filters.get("sentiments") or ():
         _one_of("--sentiment", label, SENTIMENTS)
     zone = ZoneInfo(settings.timezone)
-    chosen = {name: tuple(values) for name, values in filters.items() if values}
-    return MentionQuery(
-        text=text,
-        since=read_moment(since, zone),
-        until=read_moment(until, zone),
-        sort=sort,
-        **chosen,  # type: ignore[arg-type]
-    )
+    chosen: dict[str, Any] = {name: tuple(values) for name, values in filters.items() if values}
+    moments: dict[str, Any] = {"since": read_moment(since, zone), "until": read_moment(until, zone)}
+    return MentionQuery(text=text, sort=cast(Sort, sort), **moments, **chosen)
 
 
 def _one_of(option: str, value: str, allowed: Sequence[str]) -> None:

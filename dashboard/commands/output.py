@@ -13,6 +13,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+PIPED_WIDTH = 240  # columns of a table that goes into a file or another program
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts (see docs/commands.md).")]
 
 
@@ -44,7 +46,10 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for header in headers:
-        table.add_column(header, overflow="fold")
+        table.add_column(header, overflow="ellipsis", no_wrap=True)
     for row in rows:
         table.add_row(*(Text("-" if cell is None else one_line(str(cell))) for cell in row))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    console.print(table)

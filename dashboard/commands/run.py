@@ -23,6 +23,8 @@ STOP_WITHIN = 20.0  # seconds to finish the batch in hand before a child is kill
 class Child:
     """One process that is started again when it dies."""
 
+    address: str | None = None
+
     def __init__(self, name: str, command: Sequence[str], folder: str | None = None) -> None:
         self.name, self._command, self._folder = name, list(command), folder
         self.process: subprocess.Popen[bytes] | None = None

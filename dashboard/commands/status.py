@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from dashboard.commands.output import AsJson, print_json, print_table
+from dashboard.commands.output import AsJson, one_line, print_json, print_table
 
 if TYPE_CHECKING:
     from dashboard.commands.parts import Parts
@@ -29,10 +29,13 @@ def status(as_json: AsJson = False) -> None:
         print_json(report)
         return
     rows = (
-        (one["name"], one["state"], _ago(one["last_seen_at"]), *(one[end] for end in ENDS), one["last_error"])
+        (one["name"], one["state"], _ago(one["last_seen_at"]), *(one[end] for end in ENDS))
         for one in report["sources"]
     )
-    print_table(("source", "state", "last seen", *ENDS, "error"), rows)
+    print_table(("source", "state", "last seen", *ENDS), rows)
+    for one in report["sources"]:
+        if one["last_error"]:
+            typer.echo(f"{one['name']}: {one_line(one['last_error'])}")
     typer.echo(f"{report['mentions']} mentions in the store, {report['queue']} in the inbox.")
 
 
@@ -42,7 +45,7 @@ def _report(parts: Parts) -> dict[str, Any]:
     counts = parts.inbox.counts()
     health = {one.name: one for one in parts.sources.health(parts.settings)}
     names = [*health, *(name for name in sorted(counts) if name not in health)]
-    sources = []
+    sources: list[dict[str, Any]] = []
     for name in names:
         one, ends = health.get(name), counts.get(name, {})
         facts = {field: getattr(one, field, None) for field in _FACTS}
