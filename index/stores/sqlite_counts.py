@@ -16,7 +16,7 @@ from index.query import MentionQuery
 from index.stores.protocol import Bucket, Facet, SentimentCounts
 from index.stores.sqlite_batch import SECOND, SLOTS
 from index.stores.sqlite_conditions import Conditions, one_of, sentiment_numbers
-from index.stores.sqlite_tallies import EPOCH, Days, microseconds
+from index.stores.sqlite_tallies import EPOCH, Days, local, microseconds
 from index.stores.sqlite_terms import ALL, Terms
 
 Field = Literal[Facet, "day"]
@@ -169,10 +169,10 @@ class Counting:
         self, query: MentionQuery, step: Literal["hour", "day"], zone: ZoneInfo
     ) -> dict[tuple[str, int], int]:
         named: Counter[tuple[str, int]] = Counter()
-        form = "%Y-%m-%d" if step == "day" else "%Y-%m-%dT%H:00"
         for quarter, sentiment, n in self._grouped(query, f"(m.ts + {_YEAR_1}) / {_QUARTER}"):
             moment = EPOCH + timedelta(microseconds=quarter * _QUARTER - _YEAR_1)
-            named[moment.astimezone(zone).strftime(form), sentiment] += n
+            day, hour = local(moment, zone).isoformat().split("T")
+            named[day if step == "day" else f"{day}T{hour[:2]}:00", sentiment] += n
         return named
 
 

@@ -27,6 +27,14 @@ def microseconds(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
+def local(moment: datetime, zone: ZoneInfo) -> datetime:
+    """The moment on the clocks of a zone; in UTC at the very ends of the calendar, where no zone fits."""
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment
+
+
 class Row(NamedTuple):
     """A row of `mention`, in the order of its columns."""
 
@@ -61,11 +69,14 @@ class Days:
         return self._quarter(ts // (900 * SECOND))
 
     def _day_of_quarter(self, quarter: int) -> int:
-        return (EPOCH + timedelta(seconds=quarter * 900)).astimezone(self.zone).toordinal()
+        return local(EPOCH + timedelta(seconds=quarter * 900), self.zone).toordinal()
 
     def start(self, day: int) -> datetime:
         """When a local day begins, in UTC."""
-        return datetime.fromordinal(day).replace(tzinfo=self.zone).astimezone(UTC)
+        try:
+            return datetime.fromordinal(day).replace(tzinfo=self.zone).astimezone(UTC)
+        except (OverflowError, ValueError):  # the calendar ends here
+            return datetime.min.replace(tzinfo=UTC) if day <= 1 else datetime.max.replace(tzinfo=UTC)
 
 
 class Tallies:

@@ -1,0 +1,247 @@
+"""Every store against plain lists and loops: the same saves in any order, the same questions, the same answers."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from index.documents import Correction, Record
+from index.query import And, FieldIs, MentionQuery, Node, Not, Or, Term, parse, write
+from index.settings import Settings
+from index.stores import open_store
+from index.stores.protocol import Facet, Store
+
+STORES = {"sqlite": "sqlite:mentions.sqlite"}
+FACETS: tuple[Facet, ...] = (
+    "brand",
+    "platform",
+    "sentiment",
+    "aspect",
+    "intent",
+    "lang",
+    "source",
+    "kind",
+    "region",
+)
+WORDS = [
+    "奶茶",
+    "臺灣",
+    "台湾",
+    "太甜了",
+    "iPhone15",
+    "ＩＰＨＯＮＥ15",
+    "good",
+    "Good morning",
+    "😋",
+    "👍🏽",
+    "don't",
+    "3.5",
+]
+SENTIMENTS = ["negative", "neutral", "positive", "unsure"]
+
+
+def _naive() -> ModuleType:
+    path = Path(__file__).parents[1] / "fixtures/naive_store.py"
+    spec = importlib.util.spec_from_file_location("naive_store", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+naive = _naive()
+NOW = naive.NOW
+moments = st.one_of(
+    st.integers(-72, 72).map(lambda h: NOW + timedelta(hours=h)),
+    st.datetimes(min_value=datetime(1969, 12, 30), max_value=datetime(2026, 12, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+)
+some_words = st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(" ".join)
+records = st.builds(
+    naive.record,
+    st.integers(0, 12),
+    some_words,
+    at=moments,
+    platform=st.sampled_from(["weibo", "douyin"]),
+    author=st.sampled_from(["a", "b", "c", None]),
+    brands=st.lists(st.sampled_from(["喜茶", "奈雪", "HEYTEA"]), max_size=3).map(tuple),
+    sentiment=st.sampled_from(SENTIMENTS),
+    aspects=st.dictionaries(st.sampled_from(["taste", "price"]), st.sampled_from(SENTIMENTS)),
+    intents=st.lists(st.sampled_from(["praise", "complaint"]), max_size=2).map(tuple),
+    lang=st.sampled_from(["zh", "en", None]),
+    kind=st.sampled_from(["post", "comment"]),
+    region=st.sampled_from(["上海", None]),
+    spam=st.sampled_from([None, 0.1, 0.5, 0.9]),
+    likes=st.sampled_from([None, 0, 5, 500]),
+    followers=st.sampled_from([None, 0, 1000]),
+)
+
+
+def few(values: list[str]) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.one_of(st.just(()), st.lists(st.sampled_from(values), max_size=2).map(tuple))
+
+
+FIELDS = [
+    *(("brand", "heytea"), ("brand", "奈雪"), ("sentiment", "negative"), ("aspect", "TASTE"), ("lang", "en")),
+    *(("author", "weibo:a"), ("is", "spam"), ("is", "linked"), ("kind", "post"), ("platform", "weibo")),
+    *(("since", "2026-11-19T16:00:00+00:00"), ("until", "2026-11-20T16:00:00+00:00")),
+]
+nodes: st.SearchStrategy[Node] = st.recursive(
+    st.one_of(
+        st.sampled_from(WORDS).map(lambda w: parse(f'"{w}"')),
+        st.just(Term(tokens=("iph",), prefix=True)),
+        st.sampled_from(FIELDS).map(lambda pair: FieldIs(field=pair[0], value=pair[1])),
+    ),
+    lambda inner: st.one_of(
+        inner.map(lambda n: Not(node=n)),
+        st.lists(inner, min_size=2, max_size=3).map(lambda n: And(nodes=tuple(n))),
+        st.lists(inner, min_size=2, max_size=3).map(lambda n: Or(nodes=tuple(n))),
+    ),
+    max_leaves=6,
+)
+queries = st.builds(
+    MentionQuery,
+    text=st.one_of(st.just(""), nodes.map(write)),
+    since=st.one_of(st.none(), moments),
+    until=st.one_of(st.none(), moments),
+    brands=few(["喜茶", "奈雪", "无名"]),
+    platforms=few(["weibo", "douyin"]),
+    sentiments=few(SENTIMENTS),
+    aspects=few(["taste", "price"]),
+    aspect_sentiment=st.sampled_from([None, None, None, "negative"]),
+    intents=few(["praise", "x"]),
+    langs=few(["zh", "en"]),
+    sources=few(["weibo-api"]),
+    kinds=few(["post"]),
+    authors=few(["weibo:a", "douyin:a", "weibo:none"]),
+    customers=few(["C1"]),
+    linked=st.sampled_from([None, None, True, False]),
+    min_followers=st.sampled_from([None, None, 0, 500]),
+    min_engagement=st.sampled_from([None, None, 0, 10]),
+    hide_spam=st.booleans(),
+)
+# What the pages ask all the time, answered from counts kept by day
+plain_queries = st.builds(
+    MentionQuery,
+    since=st.one_of(st.none(), moments),
+    until=st.one_of(st.none(), moments),
+    brands=st.sampled_from([(), ("喜茶",), ("HEYTEA",)]),
+    platforms=st.sampled_from([(), (), ("weibo",)]),
+    sentiments=st.sampled_from([(), (), ("negative", "positive")]),
+    hide_spam=st.booleans(),
+)
+
+
+each_store = pytest.mark.parametrize("address", STORES.values(), ids=STORES)
+
+
+@each_store
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(
+    saved=st.lists(records, max_size=25),
+    questions=st.lists(st.one_of(queries, plain_queries), min_size=1, max_size=12),
+    data=st.data(),
+)
+def test_the_same_answers_as_plain_lists(
+    address: str, saved: list[Record], questions: list[MentionQuery], data: st.DataObject
+) -> None:
+    with tempfile.TemporaryDirectory() as home:
+        store = open_store(Settings(home=Path(home), store=address))
+        store.save(saved)
+        store.set_customer("weibo:a", "C1")
+        stored = {r.mention.id: r for r in store.scan(MentionQuery())}
+        correct_some(store, stored, data)
+        kept = list(store.scan(MentionQuery(), batch=7))
+        assert {r.mention.id for r in kept} == {r.mention.id for r in saved}
+        for question in questions:
+            check(store, question, [r for r in kept if naive.matches(question, r)])
+        store.close()
+
+
+def correct_some(store: Store, stored: dict[str, Record], data: st.DataObject) -> None:
+    for mention_id in sorted(stored):
+        value = data.draw(st.sampled_from([None, None, "positive"]))
+        if value:
+            store.correct(Correction(mention_id=mention_id, field="sentiment", value=value, by="me", at=NOW))
+
+
+def check(store: Store, question: MentionQuery, expected: list[Record]) -> None:
+    ids = {r.mention.id for r in expected}
+    assert {r.mention.id for r in store.scan(question)} == ids
+    assert store.count(question) == len(ids)
+    pages, cursor = [], None
+    while True:
+        page = store.search(question, limit=4, cursor=cursor, highlight=False)
+        pages += [hit.record for hit in page.hits]
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert sorted(r.mention.id for r in pages) == sorted(ids)
+    seconds = [int(r.mention.published_at.timestamp() // 1) for r in pages]
+    assert seconds == sorted(seconds, reverse=True)
+    for field, buckets in store.facets(question, FACETS, size=100).items():
+        assert {b.key: counts(b) for b in buckets} == naive.facet(expected, field)
+    for step, form in (("day", "%Y-%m-%d"), ("hour", "%Y-%m-%dT%H:00")):
+        for zone in ("Asia/Shanghai", "America/New_York"):
+            found = store.histogram(question, step=step, zone=zone)  # type: ignore[arg-type]
+            assert {b.key: counts(b) for b in found} == naive.histogram(expected, form, zone)
+
+
+def counts(bucket: Any) -> dict[str, int]:
+    return {s: getattr(bucket.counts, s) for s in SENTIMENTS}
+
+
+@each_store
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(
+    versions=st.lists(st.tuples(records, st.integers(1, 4), st.booleans()), min_size=1, max_size=20),
+    data=st.data(),
+)
+def test_any_order_and_any_repeats_end_in_the_same_store(
+    address: str, versions: list[tuple[Record, int, bool]], data: st.DataObject
+) -> None:
+    # One content for each version of a mention, as on a platform
+    edits = {
+        (r.mention.id, v): naive.record(
+            int(r.mention.id.partition(":")[2]),
+            f"{r.mention.text} v{v}",
+            at=r.mention.published_at,
+            platform=r.mention.platform,
+            version=v,
+            deleted=gone,
+            brands=r.mention.brands,
+            sentiment=r.analysis.sentiment,
+        )
+        for r, v, gone in versions
+    }
+    one = data.draw(st.permutations(list(edits.values())))
+    other = data.draw(
+        st.permutations([*edits.values(), *data.draw(st.lists(st.sampled_from(list(edits.values()))))])
+    )
+    size = data.draw(st.integers(1, 7))
+    assert picture(address, one, 1) == picture(address, other, size)
+
+
+def picture(address: str, saves: list[Record], size: int) -> tuple[Any, ...]:
+    """Everything that can be seen of a store after these saves."""
+    with tempfile.TemporaryDirectory() as home:
+        store = open_store(Settings(home=Path(home), store=address))
+        for start in range(0, len(saves), size):
+            store.save(saves[start : start + size])
+        kept = {r.mention.id: r for r in store.scan(MentionQuery())}
+        found = {
+            w: {r.mention.id for r in store.scan(MentionQuery(text=w))} for w in ("v1", "v2", "v3", "v4", "奶茶")
+        }
+        facets = store.facets(MentionQuery(), FACETS)
+        seen = (kept, found, facets, store.histogram(MentionQuery()), store.count(MentionQuery()))
+        store.close()
+        return seen
