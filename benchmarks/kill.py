@@ -1,9 +1,9 @@
 """kill -9 of any process at any moment, many times, during an import: is anything lost or doubled?
 
 The processes are the real ones: `earshot import`, two `earshot work`, and `earshot crawl` reading a replica
-site over HTTP, on one folder. At random moments a random one of them is killed and started again. When the
-kills are spent, the import runs once more to its end, and the store, its search index, its tallies, the cases
-and the counts are compared with what was said.
+site over HTTP, on one folder. Evenly over the progress of the work, at random moments, a random one of them is
+killed and started again. When the kills are spent, the import runs once more to its end, and the store, its
+search index, its tallies, the cases and the counts are compared with what was said.
 
     python benchmarks/kill.py                              the full run: 20,000 rows, 50 kills
     python benchmarks/kill.py --mentions 2500 --kills 8    a short one
@@ -33,6 +33,7 @@ from word_list_model import build
 from crawlers.replica import Author, Post, Replica
 from index.alerts.cases import Cases
 from index.inbox import open_inbox
+from index.inbox.protocol import Inbox
 from index.query import MentionQuery
 from index.records import open_records
 from index.settings import Settings, load
@@ -52,6 +53,7 @@ min_probability = 0.5
 SENTENCES = ("茶茶的奶茶太差了，口味太甜，差评要退款", "茶茶今天的奶茶真好喝，喜欢", "路过茶茶，看了一眼")
 COMMAND = (sys.executable, "-m", "dashboard.cli")
 AUTHORS = 300
+STALLED = 60.0  # seconds without progress after which the next kill comes anyway
 
 
 class Child:
@@ -133,16 +135,24 @@ delay = 0.0
     return file
 
 
-def fire(children: list[Child], kills: int, longest: float, dice: random.Random) -> None:
-    """Kill a random child at a random moment, `kills` times."""
+def fire(children: list[Child], kills: int, expected: int, settings: Settings, dice: random.Random) -> None:
+    """Kill a random child `kills` times, evenly over the progress of the work, each at a random moment."""
+    inbox = open_inbox(settings)
     for done in range(1, kills + 1):
-        time.sleep(dice.uniform(0.1, longest))
-        for child in children:
-            child.keep_alive()
-        chosen = dice.choice(children)
-        chosen.kill()
-        print(f"\r{done}/{kills} kills", end="", file=sys.stderr, flush=True)
+        deadline = time.monotonic() + STALLED
+        while _saved(inbox) < expected * done / (kills + 1) and time.monotonic() < deadline:
+            for child in children:
+                child.keep_alive()
+            time.sleep(0.05)
+        time.sleep(dice.uniform(0.0, 0.3))
+        dice.choice(children).kill()
+        print(f"\r{done}/{kills} kills, {_saved(inbox)} saved", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
+    inbox.close()
+
+
+def _saved(inbox: Inbox) -> int:
+    return sum(counts["saved"] for counts in inbox.counts().values())
 
 
 def until_read(settings: Settings, expected: int, seconds: float = 120.0) -> None:
@@ -214,8 +224,11 @@ def run(arguments: argparse.Namespace, home: Path) -> dict[str, Any]:
     commands = [("import", importing), ("work 1", ["work"]), ("work 2", ["work"]), ("crawl", ["crawl"])]
     started = time.monotonic()
     children = [Child(name, words, environment, home / "processes.log") for name, words in commands]
-    fire(children, arguments.kills, arguments.longest, dice)
+    fire(children, arguments.kills, arguments.mentions + len(pages), load(home), dice)
     under_fire = time.monotonic() - started
+    inbox = open_inbox(load(home))
+    saved_under_fire = _saved(inbox)
+    inbox.close()
     children[0].process.kill()
     last = subprocess.run([*COMMAND, *importing], env=environment, capture_output=True, text=True, check=False)
     settings = load(home)
@@ -227,6 +240,7 @@ def run(arguments: argparse.Namespace, home: Path) -> dict[str, Any]:
     replica.stop()
     return {
         "seconds_under_fire": round(under_fire, 1),
+        "saved_under_fire": saved_under_fire,
         "kills": {child.name: child.kills for child in children},
         "last_import": json.loads(last.stdout) if last.returncode == 0 else last.stderr[-500:],
         **judge(settings, expected),
@@ -237,7 +251,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mentions", type=int, default=20_000, help="rows of the file; a tenth more on the site")
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--longest", type=float, default=4.0, help="longest wait between two kills, in seconds")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--model", choices=("words", "shipped"), default="words")
     parser.add_argument("--home", type=Path, help="folder to use and keep (default: a temporary one)")

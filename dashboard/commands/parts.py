@@ -95,6 +95,12 @@ class Parts:
             stop.set()
             thread.join()
 
+    def offer_metrics(self, port: int) -> int:
+        """Numbers for Prometheus at http://127.0.0.1:`port`/metrics. Raises SettingsError when it is taken."""
+        from index import metrics
+
+        return metrics.serve(port, metrics.HomeCollector(self.settings, self.inbox, self.sources))
+
     def close(self) -> None:
         self._open.close()
 

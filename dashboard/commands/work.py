@@ -12,12 +12,17 @@ def work(
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="Stop when the inbox is empty instead of waiting.")
     ] = False,
+    metrics: Annotated[
+        int | None,
+        typer.Option(help="Offer numbers for Prometheus at http://127.0.0.1:PORT/metrics.", metavar="PORT"),
+    ] = None,
 ) -> None:
     """Analyse what is in the inbox and save it, until stopped. Start several to use several cores.
 
     \b
     earshot work
     earshot work --until-idle
+    earshot work --metrics 9108
     """
     from dashboard.commands.output import progress_console
     from dashboard.commands.parts import open_parts
@@ -32,6 +37,8 @@ def work(
         worker = parts.worker()
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: worker.stop())
+        if metrics is not None:
+            parts.offer_metrics(metrics)
         with parts.delivering():
             worker.run(until_idle=until_idle, on_progress=count)
     progress_console().print(f"Finished {done} mentions.")
