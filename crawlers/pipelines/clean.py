@@ -26,6 +26,7 @@ _NOISE = re.compile(
     r"\ud800-\udfff\ufff9-\ufffb]"
 )
 _UNTIDY = re.compile(r"[\r\t\u2028\u2029\xa0\u3000]|  | \n|\n |\n\n\n|^\s|\s$|" + _NOISE.pattern)
+_UNFIT_FOR_URL = re.compile(r"\s|" + _NOISE.pattern)
 _BREAKS = re.compile(r"\r\n?|[\u2028\u2029]")
 _BLANKS = re.compile(r"[ \t\xa0\u3000]+")
 # Exports often carry a site's own markup; a lone "<" or "a < b" is text.
@@ -86,7 +87,7 @@ def clean_line(text: str | None) -> str | None:
 
 def web_address(url: str | None) -> str | None:
     """The address when it is http(s) with a host and of sane length, else None."""
-    if url is None or len(url) > MAX_URL or _UNTIDY.search(url):
+    if url is None or len(url) > MAX_URL or _UNFIT_FOR_URL.search(url):
         return None
     try:
         parts = urlsplit(url)
