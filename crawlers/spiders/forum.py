@@ -26,7 +26,7 @@ from crawlers.options import Options, brand_of
 from crawlers.pipelines.clean import clean_line
 from crawlers.records import Record
 from crawlers.spiders.base import SiteSpider
-from crawlers.spiders.presets import ENTRIES, EXPRESSIONS, PRESETS
+from crawlers.spiders.presets import ALTERNATIVE, ENTRIES, EXPRESSIONS, PRESETS
 from crawlers.spiders.process import SpiderConnector
 from crawlers.times import from_board, from_iso
 from index.documents import Author, Mention
@@ -162,7 +162,11 @@ class ForumSpider(SiteSpider):
         return found[0] if found else None
 
     def _all(self, node: Any, name: str) -> list[str]:
-        return [text for value in node.css(self.find[name]).getall() if (text := value.strip())]
+        """What the first of the alternatives finds that finds anything."""
+        for selector in self.find[name].split(ALTERNATIVE):
+            if found := [text for value in node.css(selector).getall() if (text := value.strip())]:
+                return found
+        return []
 
 
 def _anchor(post: Any) -> str | None:
@@ -235,6 +239,15 @@ def _moment(written: str, read_at: datetime, zone: Any) -> datetime:
     return from_board(_POSTED.sub("", written.strip()), read_at, zone)
 
 
+def _readable(value: str, expression: bool) -> None:
+    """Raises what the reader of expressions or selectors raises."""
+    if expression:
+        re.compile(value)
+        return
+    for selector in value.split(ALTERNATIVE):
+        Selector("<p></p>").css(selector)
+
+
 def _selectors(options: Options, source: Source) -> dict[str, str]:
     """All selectors of a source. Raises SettingsError for an unknown, missing or unreadable one."""
     own: dict[str, Any] = options.get("selectors", dict, {})
@@ -242,7 +255,7 @@ def _selectors(options: Options, source: Source) -> dict[str, str]:
         raise options.wrong("selectors", f"knows {', '.join(sorted(ENTRIES))}, not {unknown[0]!r}")
     for name, value in own.items():
         try:
-            _ = re.compile(value) if name in EXPRESSIONS else Selector("<p></p>").css(value)
-        except (re.error, SelectorError, TypeError, ValueError) as error:
+            _readable(value, name in EXPRESSIONS)
+        except (re.error, SelectorError, TypeError, ValueError, AttributeError) as error:
             raise options.wrong("selectors", f"has an unreadable {name!r}: {error}") from error
     return selectors_of(source.options)
