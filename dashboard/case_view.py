@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
-from dashboard import address, cards, frame, queries, safe, words
+from dashboard import address, cards, draft_keeper, frame, queries, safe, words
 from dashboard.words import t
 from index.documents import Case, CaseEvent, Customer, Record
 from index.errors import EarshotError
@@ -179,7 +179,9 @@ def reply(case: Case) -> None:
     key, by = f"draft-{case.id}", frame.reader()
     if key not in st.session_state:
         st.session_state[key] = queries.draft(case.id, by) or case.draft_reply or ""
-    st.text_area(t("case.reply"), key=key, height=130, on_change=_keep_draft, args=(case.id, key, by))
+    with st.container(key=draft_keeper.BOX):
+        st.text_area(t("case.reply"), key=key, height=130, on_change=_keep_draft, args=(case.id, key, by))
+    draft_keeper.keep_typing()
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         empty = not st.session_state[key].strip()
         if st.button(t("case.send"), type="primary", icon=":material/send:", key=f"send-{case.id}", disabled=empty):

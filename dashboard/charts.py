@@ -84,7 +84,7 @@ def shares(buckets: Sequence[Bucket], kind: str) -> Chart:
 
 
 def voice(buckets: Sequence[Bucket], own: set[str]) -> Chart:
-    """Share of voice: one bar a brand, ours in the accent colour, the share and net sentiment at its end."""
+    """Share of voice: one bar a brand, ours in the accent colour, share and net sentiment at its end."""
     total = sum(bucket.counts.total for bucket in buckets) or 1
     rows = [
         {
@@ -103,7 +103,7 @@ def voice(buckets: Sequence[Bucket], own: set[str]) -> Chart:
         alt.Chart(alt.Data(values=rows))
         .mark_bar(size=15, cornerRadiusEnd=3, cursor="pointer")
         .encode(
-            x=alt.X("count:Q", title=None, axis=None, scale=_with_room(rows, room=1.55)),
+            x=alt.X("count:Q", title=None, axis=None, scale=_with_room(rows, room=1.35)),
             y=_names(order),
             color=alt.condition("datum.own", alt.value(ACCENT), alt.value(OTHERS)),
             tooltip=[
@@ -118,9 +118,8 @@ def voice(buckets: Sequence[Bucket], own: set[str]) -> Chart:
 
 
 def net_text(counts: SentimentCounts) -> str:
-    """Net sentiment as a word and a signed number."""
-    net = counts.net
-    return f"{t('chart.net')} {words.signed(None if net is None else net * 100)}"
+    """Net sentiment, signed."""
+    return words.signed(None if counts.net is None else counts.net * 100)
 
 
 def reach(buckets: Sequence[Bucket]) -> Chart:

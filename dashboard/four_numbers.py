@@ -14,7 +14,7 @@ from index.stores.protocol import Bucket, SentimentCounts
 
 
 def draw(window: Window, steps: list[Bucket], counts: SentimentCounts, before: SentimentCounts | None) -> None:
-    with st.grid(4, min_column_width=200, gap="small"):
+    with st.grid(4, min_column_width=150, gap="small"):
         mentions_number(steps, counts, before)
         net_number(steps, counts, before)
         answer_number()

@@ -14,66 +14,20 @@ from typing import NamedTuple
 from dashboard.news import two_proportions
 from index.text import normalise
 
-_HAN = re.compile(r"[\u4e00-\u9fff]+")
 _LATIN = re.compile(r"[a-z][a-z0-9'\-]{2,23}")
-# Characters that seldom begin or end a word worth showing: particles, pronouns, adverbs, measure words.
-_EMPTY = frozenset(
-    "的了是我你他她它们在和也都就不没有这那一个吗呢吧啊哦呀很太还又才被把给让到去来说要会能可以为与及对从但而且或着过得地上下里中后前时"
+# Particles, pronouns, adverbs and verbs of every sentence: between them stand the words worth showing.
+# 太, 不 and 没 are missing on purpose: 太甜 and 没人理 are what people complain of.
+_EMPTY = (
+    "的了是我你他她它们在和也都就有这那一个吗呢吧啊哦呀很还才被把"
+    "给让到去来说要会能可以为与跟及对从但而且或着过得地上下里中后前时"
 )
-_STOP = frozenset(
-    [
-        "the",
-        "and",
-        "for",
-        "with",
-        "that",
-        "this",
-        "from",
-        "have",
-        "has",
-        "had",
-        "was",
-        "were",
-        "are",
-        "you",
-        "your",
-        "but",
-        "not",
-        "its",
-        "just",
-        "out",
-        "all",
-        "can",
-        "get",
-        "got",
-        "they",
-        "them",
-        "our",
-        "one",
-        "too",
-        "very",
-        "what",
-        "when",
-        "will",
-        "would",
-        "about",
-        "been",
-        "then",
-        "than",
-        "there",
-        "their",
-        "his",
-        "her",
-        "she",
-        "him",
-        "who",
-        "how",
-        "http",
-        "https",
-        "www",
-        "com",
-    ]
+_COMMON = (
+    "the and for with that this from have has had was were are you your but not its just out all can get got they"
+    " them our one too very what when will would about been then than there their his her she him who how http"
+    " https www com"
 )
+_STOP = frozenset(_COMMON.split())
+_HAN = re.compile(f"(?:(?![{_EMPTY}])[\u4e00-\u9fff])+")
 LONGEST = 400  # characters of a text that are looked at: news goes on, but its words come early
 LEAST_TEXTS = 4  # a word of fewer texts is one person's word
 
@@ -121,11 +75,7 @@ def _candidates(text: str) -> set[str]:
     found = {word for word in _LATIN.findall(text) if word not in _STOP}
     for run in _HAN.findall(text):
         for size in (2, 3, 4):
-            found.update(
-                piece
-                for piece in (run[i : i + size] for i in range(len(run) - size + 1))
-                if piece[0] not in _EMPTY and piece[-1] not in _EMPTY
-            )
+            found.update(run[i : i + size] for i in range(len(run) - size + 1))
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import streamlit as st
 from starlette.routing import Route
 
+from dashboard import case_view, charts, queries  # noqa: F401 - read now, so that the first reader does not wait
 from dashboard.export import download
 
 app = st.App("desk.py", routes=[Route("/export/{form}", download, methods=["GET"])])
