@@ -31,6 +31,8 @@ IDLE_WAIT = 0.2  # seconds between looks into an empty inbox: a fair share of th
 LONGEST_PAUSE = 30.0  # seconds between attempts while the store is unusable
 RETRY_AFTER = 5.0  # seconds to the first retry of one item; doubles with each try
 
+TOO_MANY = 8  # items that fail while none goes well: a bug or a broken model, so the process ends and says so
+
 PASSING = (MemoryError, ModelError, OSError)  # may go well another time
 # What one odd item can make the steps raise. Anything else is a bug: it ends the process, and the inbox, which
 # lends an item that failed twice alone, keeps that item from taking others along.
@@ -132,32 +134,38 @@ class Worker:
             return False
 
     def _work(self, leased: Sequence[Leased]) -> int:
-        """A batch that fails is halved until the item at fault is alone."""
+        """A batch that fails is halved until the items at fault are alone. Raises what they raise when they are
+        many and no other item went well: then it is not the items."""
         parts = [leased]
         done = 0
+        faults: list[tuple[Leased, BaseException]] = []
         while parts and not self._stop.is_set():
             part = parts.pop()
             try:
                 done += self._process(part)
                 self._pause = 0.0
             except StoreError as error:  # not the fault of the items, so it costs them no try
-                self._inbox.put_back([*part, *(one for other in parts for one in other)])
+                self._inbox.put_back([*part, *_all(parts), *(one for one, _ in faults)])
                 self._wait(error)
                 return done
             except ITEM_FAULTS as error:
                 metrics.WORKER_FAULTS.labels(type(error).__name__).inc()
                 if len(part) == 1:
-                    self._blame(part[0], error)
-                    done += 1
+                    faults.append((part[0], error))
                 else:
                     middle = len(part) // 2
                     parts += [part[middle:], part[:middle]]
-        self._inbox.put_back([one for part in parts for one in part])
-        return done
+        if len(faults) >= TOO_MANY and not done:
+            raise faults[0][1]
+        for one, fault in faults:
+            self._blame(one, fault)
+        self._inbox.put_back(_all(parts))
+        return done + len(faults)
 
     def _blame(self, leased: Leased, error: BaseException) -> None:
-        reason = f"{type(error).__name__}: {error}"[:500]
-        _log.warning("item failed", id=leased.item.mention.id, tries=leased.tries, reason=reason)
+        name = type(error).__name__
+        _log.warning("item failed", id=leased.item.mention.id, tries=leased.tries, error=name)
+        reason = f"{name}: {error}"[:500]
         if isinstance(error, PASSING):
             self._inbox.retry([leased], reason, delay=RETRY_AFTER * 2 ** (leased.tries - 1))
         else:
@@ -230,6 +238,10 @@ class Worker:
             self._scores.refresh(at_once=at_once)
         except StoreError as error:  # the authors stay remembered
             _log.warning("scores not refreshed", reason=str(error))
+
+
+def _all(parts: Iterable[Sequence[Leased]]) -> list[Leased]:
+    return [one for part in parts for one in part]
 
 
 def _newest(leased: Iterable[Leased]) -> list[Leased]:

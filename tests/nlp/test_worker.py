@@ -272,6 +272,15 @@ def test_one_bad_item_is_set_aside_with_the_reason_and_the_others_go_on(world: W
     assert world.counts() == {"saved": 39, "quarantined": 1}
 
 
+def test_when_nothing_works_the_items_are_not_blamed(world: World) -> None:
+    """A broken model must not empty the inbox into quarantine."""
+    world.inbox.put([item(n, "毒") for n in range(10)])
+    with pytest.raises(ValueError, match="broken"):
+        world.work(model=Choking(ValueError("the model is broken")))
+    assert world.inbox.quarantined() == []
+    assert world.inbox.depth() == 10
+
+
 def test_a_passing_fault_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_module, "RETRY_AFTER", 0.0)
     world.inbox.put([item(1, "毒")])
