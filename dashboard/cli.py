@@ -130,7 +130,7 @@ def _failed(message: str, code: int) -> int:
 
 
 def _command(arguments: Sequence[str]) -> str:
-    known = {command.name for command in app.registered_commands}
+    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     return next((f"{word} " for word in arguments if word in known), "")
 
 

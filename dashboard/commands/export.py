@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -29,10 +30,12 @@ def export(
     earshot export '太甜' --since 30d --to sweet.xlsx
     """
     from dashboard.commands.parts import open_parts
-    from dashboard.export import write_file
 
     if to.suffix.lower() not in FORMATS:
         raise typer.BadParameter(f"--to {to}: the name must end in {', '.join(FORMATS)}.")
+    os.environ.setdefault("STREAMLIT_LOGGER_LEVEL", "error")  # it warns when used outside a desk
+    from dashboard.export import write_file
+
     with open_parts() as parts:
         question = build_query(
             query,

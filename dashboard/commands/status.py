@@ -20,6 +20,10 @@ def status(as_json: AsJson = False) -> None:
     """Show for each source what became of its mentions, and how the source is.
 
     Each mention comes to an end that is counted: saved, retried later, put back, given up, quarantined.
+
+    \b
+    earshot status
+    earshot status --json
     """
     from dashboard.commands.parts import open_parts
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
 JOINTS = ("，", "！", "。", "~", " ", "…", "，，", "；")
+
+LONG = 70  # characters: from here on a line is a story of its own
 
 TEA = {"b": "青芽茶町", "e": "Qingya Tea", "r": "云朵山茶"}
 TEA_PRODUCTS = ("雪顶青提", "桂花云乌龙", "芋泥小山", "茉莉椰椰", "燕麦铁观音")
@@ -42,7 +46,11 @@ TEA_TALK = {
     "service_neg+tails_neg": 4, "wait_neg+tails_neg": 3, "price_neg+tails_neg": 4, "packaging_neg+tails_neg": 2,
     "sweet_neg+price_neg+tails_neg": 2, "taste_pos+price_neg": 3, "neutral+tails_neutral": 10, "questions": 6,
     "intents": 5, "compare_win+tails_pos": 3, "compare_lose": 3, "sarcasm_full": 2, "traditional_full": 3,
-    "cantonese_full": 3, "english_full": 2, "mixed_full": 3, "short_full": 4, "long_full": 1,
+    "cantonese_full": 3, "english_full": 2, "mixed_full": 3, "short_full": 4,
+}  # fmt: skip
+CRISIS_TALK = {
+    "crisis_full": 3, "crisis_starts+crisis_full": 4, "crisis_full+tails_neg": 4,
+    "crisis_starts+crisis_full+tails_neg": 2, "sweet_neg+crisis_full": 1,
 }  # fmt: skip
 RIVAL_TALK = {
     "rival_full": 10, "taste_pos+tails_pos": 5, "sweet_neg+tails_neg": 4, "price_neg+tails_neg": 3, "neutral": 4,
@@ -69,9 +77,10 @@ class Writer:
     def __init__(self, dice: random.Random) -> None:
         self._dice = dice
         self._written: set[str] = set()
+        self._told: Counter[str] = Counter()
 
     def write(
-        self, talk: dict[str, int], file: str, words: dict[str, str], products: tuple[str, ...]
+        self, talk: Mapping[str, float], file: str, words: dict[str, str], products: tuple[str, ...]
     ) -> tuple[str, str]:
         """A text and the recipe it was made by."""
         for _ in range(8):
@@ -87,11 +96,18 @@ class Writer:
         return self.fill(self._dice.choice(sections(file)[section]), words, products)
 
     def _join(self, lines: dict[str, tuple[str, ...]], recipe: str) -> str:
-        parts = [self._dice.choice(lines[section]) for section in recipe.split("+")]
+        parts = [self._unworn(lines[section]) for section in recipe.split("+")]
         english = "en_" in recipe
         text = (" " if english else self._dice.choice(JOINTS)).join(dict.fromkeys(parts))
         opens = "openings" in lines and not (recipe.endswith("_full") or recipe == "questions")
         return self._dice.choice(lines["openings"]) + text if opens and self._dice.random() < 0.45 else text
+
+    def _unworn(self, lines: tuple[str, ...]) -> str:
+        """A line; a long story is told twice at most, for anybody would notice."""
+        fresh = [line for line in lines if len(line) < LONG or self._told[line] < 2]
+        line = self._dice.choice(fresh or lines)
+        self._told[line] += 1
+        return line
 
     def fill(self, text: str, words: dict[str, str], products: tuple[str, ...]) -> str:
         dice = self._dice
@@ -101,7 +117,7 @@ class Writer:
             "city": dice.choice(names("cities")),
             "mall": dice.choice(names("malls")),
             "n": str(dice.randint(3, 60)),
-            "yuan": str(dice.randint(14, 32)),
+            "yuan": str(dice.randint(17, 32)),
         }
         return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], text)
 

@@ -80,6 +80,7 @@ class _Builder:
 
     def build(self) -> World:
         posts = self._ordinary() + self._crisis() + self._kocs() + self._stars() + self._spam() + self._noise()
+        posts += self._long_stories()
         customers = make_customers(self.dice, self.people, self.anchor, TEA_PRODUCTS)
         posts += self._complaints_with_phone(customers[150:162])
         return World(posts=_numbered(posts), customers=tuple(customers))
@@ -167,7 +168,8 @@ class _Builder:
                 if "neg" in recipe
                 else 3
             )
-            title = f"Velmio {product}, {rating} stars"
+            spoken = next((name for name in texts.APPLIANCE_PRODUCTS if name in text), product)
+            title = f"Velmio {spoken}: {rating}/5"
         else:
             section = {"hackernews": "en_hn", "discourse": "en_forum", "youtube": "youtube"}[platform]
             talk = {
@@ -219,7 +221,7 @@ class _Builder:
         posts = []
         for _ in range(round(self.mentions * CRISIS_SHARE)):
             platform = self.dice.choices(list(CRISIS_PLATFORMS), list(CRISIS_PLATFORMS.values()))[0]
-            text = self.writer.line("tea", "crisis_full", TEA, ("雪顶青提",))
+            text, _ = self.writer.write(texts.CRISIS_TALK, "tea", TEA, ("雪顶青提",))
             at = evening + timedelta(seconds=int(abs(self.dice.gauss(0, 1)) * 5400))
             posts.append(self._told(platform, self.named(text, TEA["b"], platform), "crisis", at=at))
         for hours, line in zip((3, 14), texts.sections("news")["crisis_news"], strict=True):
@@ -243,6 +245,14 @@ class _Builder:
                 )
                 posts.append(msgspec.structs.replace(post, likes=self._likes(author, 6.5)))
         return posts
+
+    def _long_stories(self) -> list[DemoPost]:
+        """Each told by two people; a third would be noticed."""
+        return [
+            self._told(platform, self.writer.fill(line, TEA, TEA_PRODUCTS), "neutral")
+            for line in texts.sections("tea")["long_full"]
+            for platform in ("weibo", "xiaohongshu")
+        ]
 
     def _stars(self) -> list[DemoPost]:
         posts = []

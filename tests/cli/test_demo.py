@@ -1,0 +1,83 @@
+"""The demo in small: the real files, the real site, the real model."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from dashboard.demo.texts import sections
+from dashboard.demo.world import CRISIS_DAYS_AGO, ZONE, build_world
+
+ANCHOR = datetime(2026, 8, 20, 4, 0, tzinfo=UTC)
+
+
+def run(home: Path, *words: str) -> Any:
+    command = [sys.executable, "-m", "dashboard.cli", *words]
+    environment = {**os.environ, "EARSHOT_HOME": str(home)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+def test_the_demo_fills_a_desk_and_a_second_run_adds_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "demo"
+    words = ("demo", "--home", str(home), "--once", "--mentions", "150", "--json")
+    first = run(home, *words)
+    assert first["mentions"] > 130
+    assert first["platforms"] >= 8
+    assert len(first["brands"]) == 3
+    assert first["links"] > 0
+    assert first["unmatched"] > 0
+    assert first["quarantined"] == 2
+    before = run(home, "status", "--json")
+    assert all(source["state"] == "ok" for source in before["sources"])
+    second = run(home, *words)
+    after = run(home, "status", "--json")
+    assert second["mentions"] == first["mentions"]
+    assert after["totals"]["saved"] == before["totals"]["saved"]
+    assert (second["links"], second["cases"]) == (first["links"], first["cases"])
+
+
+def test_the_demo_leaves_a_home_of_somebody_else_alone(tmp_path: Path) -> None:
+    (tmp_path / "earshot.toml").write_text("# mine\n", encoding="utf-8")
+    command = [sys.executable, "-m", "dashboard.cli", "demo", "--home", str(tmp_path), "--once"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "--home" in done.stderr
+    assert (tmp_path / "earshot.toml").read_text(encoding="utf-8") == "# mine\n"
+
+
+def test_the_world_is_the_same_for_the_same_anchor() -> None:
+    assert build_world(ANCHOR, 300) == build_world(ANCHOR, 300)
+
+
+def test_the_world_is_large_varied_and_in_the_past() -> None:
+    world = build_world(ANCHOR)
+    assert len(world.posts) > 3_000
+    assert len({post.platform for post in world.posts}) >= 8
+    assert len({post.text for post in world.posts}) > 0.8 * len(world.posts)
+    assert len({post.id for post in world.posts}) == len(world.posts)
+    assert all(ANCHOR - timedelta(days=75) < post.at < ANCHOR for post in world.posts)
+    lengths = [len(post.text) for post in world.posts]
+    assert min(lengths) <= 8
+    assert max(lengths) >= 250
+    assert len(world.customers) == 200
+    assert sum(len(lines) for name in ("tea", "appliance", "news") for lines in sections(name).values()) > 400
+
+
+def test_the_crisis_is_one_evening_on_mostly_one_platform() -> None:
+    world = build_world(ANCHOR)
+    crisis = {line[:8] for line in sections("tea")["crisis_full"]}
+    told = [p for p in world.posts if any(start in p.text for start in crisis if "{" not in start)]
+    days = Counter(post.at.astimezone(ZONE).date() for post in told)
+    day = (ANCHOR.astimezone(ZONE) - timedelta(days=CRISIS_DAYS_AGO)).date()
+    assert days.most_common(1)[0][0] == day
+    assert days[day] > 0.8 * len(told)
+    platforms = Counter(post.platform for post in told)
+    assert platforms.most_common(1)[0][1] > 0.5 * len(told)
