@@ -1,4 +1,4 @@
-"""For all tests: a slow machine is no failure, so examples have no deadline; hangs are what CI's own limit is for."""
+"""For all tests: a slow machine is no failure, so examples have no deadline."""
 
 from hypothesis import settings
 
