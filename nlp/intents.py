@@ -25,7 +25,7 @@ THRESHOLD = 0.5
 
 # What the mention's sentiment and aspects add. A negative mention is no complaint by itself (bad news, a rival's
 # fault), so it needs a word or an aspect besides.
-NEGATIVE_WEIGHT, NEGATIVE_ASPECT_WEIGHT = 0.45, 0.4
+NEGATIVE_WEIGHT, NEGATIVE_ASPECT_WEIGHT = 0.45, 0.3
 POSITIVE_WEIGHT, POSITIVE_ASPECT_WEIGHT = 0.45, 0.3
 SURE = 0.6  # probability from which the sentiment speaks for or against
 
@@ -69,6 +69,8 @@ def find(text: str, *, sentiment: Mapping[str, float] | None = None, aspects: Se
 
 def _colour(weights: dict[str, list[float]], mood: Mapping[str, float], faults: bool, merits: bool) -> None:
     negative, positive = mood.get("negative", 0.0), mood.get("positive", 0.0)
+    if mood:  # 谢谢 and "thanks" stand for the mood where it is unknown, and irony is full of them
+        weights["complaint"] = [weight for weight in weights["complaint"] if weight > 0]
     weights["complaint"] += [NEGATIVE_WEIGHT * negative] + [NEGATIVE_ASPECT_WEIGHT] * faults
     weights["praise"] += [POSITIVE_WEIGHT * positive] + [POSITIVE_ASPECT_WEIGHT] * (merits and not faults)
     if faults and not merits:
