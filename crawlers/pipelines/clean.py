@@ -80,8 +80,10 @@ def clean_text(text: str) -> str:
 
 def clean_line(text: str | None) -> str | None:
     """One line of at most MAX_LINE characters; None when nothing is left."""
-    if text is None:
+    if not text:
         return None
+    if len(text) <= MAX_LINE and text.isprintable() and "  " not in text and text == text.strip():
+        return text  # nearly all: no white space but single spaces is printable
     return " ".join(_NOISE.sub("", text).split())[:MAX_LINE].rstrip() or None
 
 

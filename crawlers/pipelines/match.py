@@ -133,9 +133,10 @@ class Brands:
             yield from self._tagged(form)
 
     def _tagged(self, form: str) -> Iterator[tuple[int, int, int, bool]]:
-        for tag in chain.from_iterable(pattern.finditer(form) for pattern in _TAGS):
-            for brand in self._squeezed.get(_squeeze(tag.group(1)), _NOTHING):
-                yield brand, tag.start(), tag.end(), False
+        for pattern in _TAGS:
+            for tag in pattern.finditer(form):
+                if brands := self._squeezed.get(_squeeze(tag[1])):
+                    yield from ((brand, tag.start(), tag.end(), False) for brand in brands)
 
 
 _NOTHING: frozenset[int] = frozenset()

@@ -191,7 +191,7 @@ def holders(value: Any) -> Iterator[Any]:
             yield from holders(inner)
 
 
-@hypothesis_settings(max_examples=MANGLED, deadline=2_000, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=MANGLED, deadline=30_000, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(ALL_PAIRS), st.integers(0, 2**32))
 def test_a_mangled_item_maps_or_raises_map_error(pair: tuple[str, Path], seed: int) -> None:
     raw = mangle(json.loads(pair[1].read_text()), random.Random(seed))
