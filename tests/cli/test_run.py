@@ -1,0 +1,56 @@
+"""What keeps the parts of `earshot run` up, and stops them together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+CHILD = "import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); time.sleep(600)"
+PARENT = """
+import sys
+from dashboard.commands.run import Child, keep_running
+keep_running([Child(name, [sys.executable, "-c", sys.argv[1], name]) for name in sys.argv[2:]])
+"""
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_part_that_dies_is_started_again_and_all_stop_together(tmp_path: Path) -> None:
+    files = [tmp_path / "crawl", tmp_path / "work"]
+
+    def pid(file: Path) -> int:
+        return int(file.read_text() or 0) if file.exists() else 0
+
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, CHILD, *map(str, files)], stderr=subprocess.DEVNULL)
+    try:
+        first = [wait_for(lambda file=file: pid(file)) for file in files]
+        os.kill(first[1], signal.SIGKILL)
+        again = wait_for(lambda: pid(files[1]) != first[1] and pid(files[1]))
+        assert alive(first[0]), "the others go on"
+        parent.send_signal(signal.SIGTERM)
+        assert parent.wait(60) == 0
+        wait_for(lambda: not alive(first[0]) and not alive(again))
+    finally:
+        parent.kill()
+        parent.wait()
