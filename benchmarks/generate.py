@@ -58,7 +58,8 @@ CLAUSES = """
 搭配{thing}一起很不错|活动价才{n}块钱|门店在{place}很好找|出了新口味想尝尝|这次的{thing}明显缩水了|退货流程太麻烦
 拍照很出片|同事都问我在哪里买的|有没有人知道怎么保存|和别家的{thing}比差远了|性价比很高|里面吃出了异物|投诉之后马上给我退款了
 电池一天要充两次电|穿着很舒服不磨脚|冰块放得太多了|下次会带家人再来|小票上多收了{n}元|味道清爽不腻|直播间买的便宜
-瓶盖漏得到处都是|赠品很有诚意|尺码偏小建议买大一号|闻起来有一股怪味|店里的音乐很好听|售后处理得很快|外卖送到已经凉了
+瓶盖漏得到处都是|赠品很有诚意|尺码偏小建议买大一号|闻起来有怪味|店里音乐好听
+售后处理得很快|外卖送到已经凉了
 """.replace("\n", "|").strip("|").split("|")  # fmt: skip
 ENGLISH = """
 bought the {thing} near {place} today|the queue took {n} minutes|staff were really friendly|so weak
@@ -96,7 +97,7 @@ def record(
     i: int, at: datetime, brands: tuple[str, ...], platform: str, chance: random.Random, authors: int
 ) -> Record:
     """One mention with a plausible analysis."""
-    who = int(authors * chance.random() ** 2)
+    who = int(authors / len(PLATFORMS) * chance.random() ** 2)
     mood = chance.choices(SENTIMENTS, cum_weights=(30, 55, 95, 100))[0]
     mention = Mention(
         id=f"{platform}:{i}",

@@ -58,7 +58,7 @@ CREATE VIRTUAL TABLE IF NOT EXISTS fts USING fts5 (
 CREATE TABLE IF NOT EXISTS tally (
   brand INTEGER, day INTEGER, platform INTEGER, sentiment INTEGER, spam INTEGER, n INTEGER NOT NULL,
   PRIMARY KEY (brand, day, platform, sentiment, spam)) WITHOUT ROWID;
--- The same by aspect (with the aspect's sentiment), intent and other brand.
+-- The same by aspect (with the aspect's sentiment), intent and brand (of one brand: the others named with it).
 CREATE TABLE IF NOT EXISTS tally_term (
   brand INTEGER, day INTEGER, term INTEGER, sentiment INTEGER, spam INTEGER, n INTEGER NOT NULL,
   PRIMARY KEY (brand, day, term, sentiment, spam)) WITHOUT ROWID;

@@ -25,7 +25,7 @@ from index.stores.sqlite_conditions import Conditions
 from index.stores.sqlite_counts import Counting
 from index.stores.sqlite_people import People
 from index.stores.sqlite_search import Searcher
-from index.stores.sqlite_tallies import Days, Tallies, microseconds, rebuild
+from index.stores.sqlite_tallies import TALLIES_VERSION, Days, Tallies, microseconds, rebuild
 from index.stores.sqlite_terms import Terms
 from index.stores.sqlite_write import Writer
 from index.text import TOKENISER_VERSION, token_string
@@ -144,20 +144,20 @@ class SQLiteStore:
 
     def _bring_up_to_date(self, zone: str) -> None:
         """Rebuild what was made by another tokeniser or for another zone."""
-        wanted = {"tokeniser": TOKENISER_VERSION, "zone": zone}
+        wanted = {"tokeniser": TOKENISER_VERSION, "tallies": f"{TALLIES_VERSION}/{zone}"}
         if self._made_by() == wanted:
             return
         with self._writer.transaction() as connection:
             made = self._made_by()
             if made.get("tokeniser") != wanted["tokeniser"]:
                 self._tokenise_again(connection)
-            if made.get("zone") != zone:
+            if made.get("tallies") != wanted["tallies"]:
                 self._terms.refresh()
                 rebuild(connection, Tallies(self._terms, self._days))
             connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", wanted.items())
 
     def _made_by(self) -> dict[str, str]:
-        return dict(self._database.all("SELECT key, value FROM meta WHERE key IN ('tokeniser', 'zone')"))
+        return dict(self._database.all("SELECT key, value FROM meta WHERE key IN ('tokeniser', 'tallies')"))
 
     def _tokenise_again(self, connection: apsw.Connection) -> None:
         connection.execute("INSERT INTO fts(fts) VALUES ('delete-all')")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -16,12 +17,13 @@ from index.query import MentionQuery
 from index.stores.protocol import Bucket, Facet, SentimentCounts
 from index.stores.sqlite_batch import SECOND, SLOTS
 from index.stores.sqlite_conditions import Conditions, one_of, sentiment_numbers
-from index.stores.sqlite_tallies import EPOCH, Days, local, microseconds
+from index.stores.sqlite_tallies import EPOCH, SENTIMENT_NUMBERS, Days, local, microseconds
 from index.stores.sqlite_terms import ALL, Terms
 
 Field = Literal[Facet, "day"]
 Counts = Counter[tuple[int, int]]  # (term or day, sentiment) -> mentions
 _LISTS = {"brand": "brands", "aspect": "aspects", "intent": "intents"}
+CHUNK = 20_000  # rows in memory at once
 _QUARTER = 900 * SECOND  # the finest step in which zones differ
 _YEAR_1 = 719_162 * 86_400 * SECOND  # counted from there every moment is positive: SQLite divides towards zero
 # Filters that the tallies know; any other sends the question to the rows
@@ -74,12 +76,13 @@ class Counting:
     def _counts(self, query: MentionQuery, fields: Sequence[Field]) -> dict[Field, Counts]:
         self._terms.refresh()
         span = self._span(query)
-        tallied = [f for f in fields if span and _tallies_know(query, f)]
-        found = {f: self._from_tallies(query, f, span) for f in tallied if span}
-        for edge in span.edges if span and tallied else ():
-            for field, counts in self._from_rows(edge, tallied).items():
-                found[field] += counts
-        found.update(self._from_rows(query, [f for f in fields if f not in found]))
+        tallied = [field for field in fields if span and _tallies_know(query, field)]
+        found = self._from_rows(query, [field for field in fields if field not in tallied])
+        if span and tallied:
+            found.update(self._from_tallies(query, tallied, span))
+            for edge in span.edges:
+                for field, counts in self._from_rows(edge, tallied).items():
+                    found[field].update(counts)
         return found
 
     def _span(self, query: MentionQuery) -> Span | None:
@@ -107,21 +110,33 @@ class Counting:
         ((rid,),) = self._database.all("SELECT max(rid) FROM mention")
         return ((rid or 0) // SLOTS + 1) * SECOND
 
-    def _from_tallies(self, query: MentionQuery, field: Field, span: Span) -> Counts:
+    def _from_tallies(self, query: MentionQuery, fields: Sequence[Field], span: Span) -> dict[Field, Counts]:
         brand = self._terms.find("brand", query.brands[0]) if query.brands else ALL
         if brand is None:
-            return Counter()
-        if field in ("aspect", "intent") or (field == "brand" and query.brands):
-            counts = self._from_table(query, span, "tally_term", "term", f"brand = {brand}")
-            counts = Counter({key: n for key, n in counts.items() if self._terms.field(key[0]) == field})
-            if field == "brand":
-                own = self._from_table(query, span, "tally", "brand", f"brand = {brand}")
-                counts.update(own)
-            return counts
-        which = f"brand = {brand}"
-        if field == "brand":
-            which = "brand IN (SELECT id FROM term WHERE field = 'brand')"
-        return self._from_table(query, span, "tally", field, which)
+            return {field: Counter() for field in fields}
+        found: dict[Field, Counts] = {}
+        if by_term := [field for field in fields if field in _LISTS and not query.platforms]:
+            found.update(self._by_term(query, brand, by_term, span))
+        for field in fields:
+            if field not in found:
+                which = (
+                    "brand IN (SELECT id FROM term WHERE field = 'brand')"
+                    if field == "brand"
+                    else f"brand = {brand}"
+                )
+                found[field] = self._from_table(query, span, "tally", field, which)
+        return found
+
+    def _by_term(self, query: MentionQuery, brand: int, fields: Sequence[Field], span: Span) -> dict[Field, Counts]:
+        found: dict[Field, Counts] = {field: Counter() for field in fields}
+        counts = self._from_table(query, span, "tally_term", "term", f"brand = {brand}")
+        for (term, sentiment), n in counts.items():
+            field = self._terms.field(term)
+            if field in found:
+                found[field][term, sentiment] = n
+        if brand != ALL and "brand" in found:  # its own count is not among the others named with it
+            found["brand"].update(self._from_table(query, span, "tally", "brand", f"brand = {brand}"))
+        return found
 
     def _from_table(self, query: MentionQuery, span: Span, table: str, column: str, which: str) -> Counts:
         conditions = [which]
@@ -139,20 +154,30 @@ class Counting:
         sql = f"SELECT {column}, sentiment, sum(n) FROM {table} WHERE {' AND '.join(conditions)} GROUP BY 1, 2"  # noqa: S608
         return Counter({(value, sentiment): n for value, sentiment, n in self._database.all(sql) if n})
 
-    def _from_rows(self, query: MentionQuery, fields: Iterable[Field]) -> dict[Field, Counts]:
-        return {field: self._field_from_rows(query, field) for field in fields}
+    def _from_rows(self, query: MentionQuery, fields: Sequence[Field]) -> dict[Field, Counts]:
+        """One pass over the rows for all fields: five times faster than a GROUP BY for each."""
+        raw = self._raw(query, [_column(field) for field in fields]) if fields else []
+        return {field: self._expanded(field, counts) for field, counts in zip(fields, raw, strict=True)}
 
-    def _field_from_rows(self, query: MentionQuery, field: Field) -> Counts:
-        column = f"m.{_LISTS.get(field, field)}"
-        if field == "day":
-            column = f"(m.ts + {_YEAR_1}) / {_QUARTER}"
+    def _raw(self, query: MentionQuery, columns: Sequence[str]) -> list[Counter[tuple[Any, int]]]:
+        rows = self._conditions.rows(query)
+        sql = f"SELECT m.sentiment, {', '.join(columns)} {rows.sql}"
+        cursor = self._database.connection.execute(sql, rows.bindings)
+        counters: list[Counter[tuple[Any, int]]] = [Counter() for _ in columns]
+        while chunk := list(islice(cursor, CHUNK)):
+            sentiments, *values = zip(*chunk, strict=True)
+            for counter, column in zip(counters, values, strict=True):
+                counter.update(zip(column, sentiments, strict=True))
+        return counters
+
+    def _expanded(self, field: Field, raw: Counter[tuple[Any, int]]) -> Counts:
         counts: Counts = Counter()
-        for value, sentiment, n in self._grouped(query, column):
+        for (value, sentiment), n in raw.items():
             if field == "day":
                 counts[self._days.day(value * _QUARTER - _YEAR_1), sentiment] += n
             elif field == "aspect":
                 for term in self._terms.members(value):
-                    counts[term, SENTIMENTS.index(self._terms.value(term).rpartition(":")[2])] += n
+                    counts[term, SENTIMENT_NUMBERS[self._terms.value(term).rpartition(":")[2]]] += n
             elif field in _LISTS:
                 for term in self._terms.members(value):
                     counts[term, sentiment] += n
@@ -160,16 +185,11 @@ class Counting:
                 counts[value, sentiment] += n
         return counts
 
-    def _grouped(self, query: MentionQuery, column: str) -> Iterable[tuple[Any, int, int]]:
-        rows = self._conditions.rows(query)
-        sql = f"SELECT {column}, m.sentiment, count(*) {rows.sql} GROUP BY 1, 2"
-        return self._database.all(sql, rows.bindings)
-
     def _by_clock(
         self, query: MentionQuery, step: Literal["hour", "day"], zone: ZoneInfo
     ) -> dict[tuple[str, int], int]:
         named: Counter[tuple[str, int]] = Counter()
-        for quarter, sentiment, n in self._grouped(query, f"(m.ts + {_YEAR_1}) / {_QUARTER}"):
+        for (quarter, sentiment), n in self._raw(query, [_column("day")])[0].items():
             moment = EPOCH + timedelta(microseconds=quarter * _QUARTER - _YEAR_1)
             day, hour = local(moment, zone).isoformat().split("T")
             named[day if step == "day" else f"{day}T{hour[:2]}:00", sentiment] += n
@@ -177,6 +197,10 @@ class Counting:
 
 
 _EVERYTHING = MentionQuery()
+
+
+def _column(field: Field) -> str:
+    return f"(m.ts + {_YEAR_1}) / {_QUARTER}" if field == "day" else f"m.{_LISTS.get(field, field)}"
 
 
 def _tallies_know(query: MentionQuery, field: Field) -> bool:

@@ -18,6 +18,7 @@ from index.documents import SENTIMENTS
 from index.stores.sqlite_terms import ALL, Terms
 
 SECOND = 1_000_000
+TALLIES_VERSION = 2  # raise it when what add() counts changes: files are then counted again when opened
 EPOCH = datetime.fromtimestamp(0, UTC)
 SENTIMENT_NUMBERS: dict[str, int] = {name: number for number, name in enumerate(SENTIMENTS)}
 
@@ -99,6 +100,8 @@ class Tallies:
             self._base[brand, day, row.platform, sentiment, spam] += sign
             for term, its_sentiment in shared:
                 by_term[brand, day, term, its_sentiment, spam] += sign
+        for brand in brands:
+            by_term[ALL, day, brand, sentiment, spam] += sign
         for brand, other in permutations(brands, 2):
             by_term[brand, day, other, sentiment, spam] += sign
 
