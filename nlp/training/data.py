@@ -19,6 +19,8 @@ import msgspec
 from nlp.engine import LABELS
 from nlp.normalise import for_model, strip_emoticons
 
+NEUTRAL = LABELS.index("neutral")
+
 
 class SetSpec(msgspec.Struct, frozen=True):
     """How one set is used. `share` multiplies its balanced row count, `weight` its loss.
@@ -96,7 +98,7 @@ def read_set(folder: Path, split: str, spec: SetSpec) -> list[Row]:
         text = strip_emoticons(record.text) if spec.emoticons_leak else record.text
         if key := for_model(text):
             rows.setdefault(key, (text, LABELS.index(record.label), record.lang))
-    two_class = all(label != 1 for _, label, _ in rows.values())
+    two_class = all(label != NEUTRAL for _, label, _ in rows.values())
     return [
         Row(text, label, spec.name, lang, two_class, spec.verdicts, spec.weight)
         for text, label, lang in rows.values()

@@ -17,8 +17,7 @@ import numpy.typing as npt
 
 from nlp.engine import LABELS, SentimentModel, load_model
 from nlp.training.baseline import macro_f1
-from nlp.training.data import Row, read_rows
-from nlp.training.train import NEUTRAL
+from nlp.training.data import NEUTRAL, Row, read_rows
 
 Scores = dict[str, dict[str, float]]
 

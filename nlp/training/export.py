@@ -26,9 +26,9 @@ from transformers import BertForSequenceClassification
 
 from nlp.encoder import Encoder
 from nlp.engine import CARD, Card, OnnxSentiment, read_card, softmax
-from nlp.training.data import Row, read_rows
+from nlp.training.data import NEUTRAL, Row, read_rows
 from nlp.training.rowq import BertShape, write_graph
-from nlp.training.train import NEUTRAL, padded
+from nlp.training.train import padded
 
 LEAST_AGREEMENT = 0.99
 UNSURE_BELOW = 0.5  # a calibrated p below it is more likely wrong than right

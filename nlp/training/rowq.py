@@ -64,7 +64,6 @@ class _Writer:
         constants = {
             "least": np.float32(1e-12),
             "full": np.float32(127),
-            "shift": np.float32(ZERO_POINT + 0.5),  # the cast cuts off: + 0.5 rounds to nearest
             "unit": np.float32(1),
             "one_127th": np.float32(1 / 127),
             "zero_point": np.uint8(ZERO_POINT),
@@ -78,10 +77,11 @@ class _Writer:
     def quantised(self, rows: str) -> tuple[str, str]:
         """uint8 activations and the factor that undoes their scaling, one a row."""
         g = self.graph
-        peak = g.one("ReduceMax", [g.one("Abs", [rows]), "last_axis"], keepdims=1)
-        peak = g.one("Max", [peak, "least"])
-        scaled = g.one("Add", [g.one("Mul", [rows, g.one("Div", ["full", peak])]), "shift"])
-        return g.one("Cast", [scaled], to=TensorProto.UINT8), g.one("Mul", [peak, "one_127th"])
+        highest = g.one("ReduceMax", [rows, "last_axis"], keepdims=1)
+        lowest = g.one("ReduceMin", [rows, "last_axis"], keepdims=1)
+        peak = g.one("Max", [highest, g.one("Neg", [lowest]), "least"])
+        scaled = g.one("Mul", [rows, g.one("Div", ["full", peak])])
+        return g.one("QuantizeLinear", [scaled, "unit", "zero_point"]), g.one("Mul", [peak, "one_127th"])
 
     def product(self, rows: tuple[str, str], name: str, weights: Floats) -> str:
         """rows x weights.T (weights as torch keeps them: [out, in]), bias not added."""

@@ -24,9 +24,8 @@ from transformers import BertForSequenceClassification
 
 from nlp.encoder import Encoder
 from nlp.engine import LABELS
-from nlp.training.data import Row, read_rows
+from nlp.training.data import NEUTRAL, Row, read_rows
 
-NEUTRAL = 1
 VERDICT_SHARE = 0.25
 WARM_UP = 0.05
 LOG_EVERY = 50  # steps
@@ -59,6 +58,21 @@ def load_base(folder: Path) -> BertForSequenceClassification:
             model.bert.pooler.dense.weight.copy_(torch.eye(model.config.hidden_size))
             model.bert.pooler.dense.bias.zero_()
     return model.train()
+
+
+def repeated(rows: list[Row], factors: dict[str, float], seed: int) -> list[Row]:
+    """Each row as often an epoch as its set's factor says (or that of "all"): 2.5 is 2 or 3 times."""
+    rng = random.Random(seed)
+    result = []
+    for row in rows:
+        factor = factors.get(row.source, factors.get("all", 1.0))
+        result += [row] * (int(factor) + (rng.random() < factor % 1))
+    return result
+
+
+def factor_of(text: str) -> tuple[str, float]:
+    name, _, factor = text.partition("=")
+    return name, float(factor)
 
 
 def batches(lengths: list[int], max_tokens: int, seed: int) -> list[list[int]]:
@@ -126,7 +140,7 @@ def optimizer_for(model: BertForSequenceClassification, lr: float) -> torch.opti
 def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
-    rows = read_rows(args.rows / "train.jsonl.gz")
+    rows = repeated(read_rows(args.rows / "train.jsonl.gz"), dict(args.repeat), args.seed)
     encoder = Encoder(args.base / "tokenizer.json", args.max_tokens)
     ids = encoder.encode([row.text for row in rows])
     lengths = [len(row) for row in ids]
@@ -220,6 +234,14 @@ def main() -> None:
     parser.add_argument("--base", type=Path, required=True, help="BERT folder to start from")
     parser.add_argument("--rows", type=Path, required=True, help="folder written by nlp.training.data")
     parser.add_argument("--out", type=Path, required=True, help="run folder: checkpoint, log, model")
+    parser.add_argument(
+        "--repeat",
+        type=factor_of,
+        nargs="*",
+        default=[],
+        metavar="SET=FACTOR",
+        help="read the rows of a set more or less often, such as wisesight_th=2.5 all=0.4",
+    )
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=120, help="end of the learning rate schedule")
     parser.add_argument("--lr", type=float, default=1e-4, help="peak learning rate")
