@@ -63,7 +63,8 @@ CLAUSES = """
 """.replace("\n", "|").strip("|").split("|")  # fmt: skip
 ENGLISH = """
 bought the {thing} near {place} today|the queue took {n} minutes|staff were really friendly|so weak
-support never answers my messages|lovely packaging|a bit pricey but worth it|way too sweet for me|a friend said try it
+support never answers my messages|lovely packaging|a bit pricey but worth it|way too sweet for me
+a friend said to try it
 one piece was missing from the box|better quality than expected|delivery took three days|my kids love this flavour
 never buying this again|the colour is not what the picture shows|great value for money|refund came within {n} hours
 """.replace("\n", "|").strip("|").split("|")  # fmt: skip
