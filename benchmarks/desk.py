@@ -52,7 +52,7 @@ PAGES = {
     "sources": ("来源", ".head .label"),
 }
 CLICK_AND_WAIT = """async ([button, ready, changed]) => {
-  const find = (words) => [...document.querySelectorAll(button)].find((e) => e.innerText.trim() === words[0]);
+  const find = (words) => [...document.querySelectorAll(button)].find((e) => e.innerText.trim().endsWith(words[0]));
   const before = changed ? document.querySelector(changed)?.innerText : null;
   const start = performance.now();
   find(ready.words).click();
@@ -150,7 +150,7 @@ def first_pictures(page: Page, pid: int, rounds: int) -> None:
             title, element = PAGES[name]
             before = cpu_seconds(pid)
             ready = {"words": [title], "element": element}
-            times[name].append(page.evaluate(CLICK_AND_WAIT, ["[data-testid=stTopNavLink]", ready, None]))
+            times[name].append(page.evaluate(CLICK_AND_WAIT, ["nav a", ready, None]))
             settle(page)
             spent[name] += cpu_seconds(pid) - before
     for name in PAGES:
@@ -160,11 +160,11 @@ def first_pictures(page: Page, pid: int, rounds: int) -> None:
 def filters(page: Page, pid: int, changes: int) -> None:
     """Toggle filters of the Mentions page; answered when the count line says something else."""
     page.evaluate(
-        CLICK_AND_WAIT, ["[data-testid=stTopNavLink]", {"words": ["提及"], "element": ".card-text"}, None]
+        CLICK_AND_WAIT, ["nav a", {"words": ["提及"], "element": ".card-text"}, None]
     )
     settle(page)
     buttons = itertools.cycle(
-        ["负面", "7 天", "正面", "90 天", "负面", "30 天", "正面", "全部", "中性", "24 小时", "中性", "30 天"]
+        ["负面", "7 天", "正面", "90 天", "负面", "30 天", "正面", "全部", "中性", "90 天", "中性", "30 天"]
     )
     times, before = [], cpu_seconds(pid)
     for _ in range(changes):

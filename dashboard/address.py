@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
+from dashboard import words
+
 Value = str | int | date | list[str] | None
 
 
@@ -67,6 +69,7 @@ def read(page: str) -> None:
                 state[name] = _parsed(name, given[name])
             elif not key.everywhere:
                 state[name] = _copy(key.default)
+    state["lang"] = state.get("lang") or words.browser_language()
     for name, key in KEYS.items():
         if name not in state:
             state[name] = _copy(key.default)
@@ -116,6 +119,8 @@ def _given() -> dict[str, list[str]]:
 
 def _is_chosen(name: str) -> bool:
     value = st.session_state.get(name)
+    if name == "lang" and value == words.browser_language():
+        return False  # a link must not force a colleague's browser into this reader's language
     return value is not None and value != KEYS[name].default and value != ""
 
 

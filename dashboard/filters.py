@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from dashboard import words
-from dashboard.queries import Step
 from index.query import MentionQuery
 
+Step = Literal["hour", "day"]
 DAYS = {"7d": 7, "30d": 30, "90d": 90}
 COARSE = timedelta(minutes=5)  # "now" is rounded to this, so that the same question can be answered once
 

@@ -59,7 +59,7 @@ def _reader() -> None:
         st.segmented_control(
             t("frame.language"),
             list(words.LANGUAGES),
-            default=None if st.session_state.get("lang") else words.language(),
+            required=True,
             format_func=lambda lang: words.LANGUAGES[lang],
             key="lang",
             persist_state="session",

@@ -36,7 +36,7 @@ def draw(counts: SentimentCounts, before: SentimentCounts | None) -> None:
 def latest_burst() -> news.Burst | None:
     now = datetime.now(UTC)
     since = now.replace(minute=0, second=0, microsecond=0) - news.HISTORY
-    query = MentionQuery(since=since, brands=filters.brands(), hide_spam=True)
+    query = MentionQuery(since=since, brands=filters.brands(), sentiments=("negative",), hide_spam=True)
     hours = queries.histogram(query, "hour", words.zone().key)
     return news.find_burst(hours, now.astimezone(words.zone()).replace(tzinfo=None))
 

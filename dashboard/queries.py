@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -19,6 +19,7 @@ from msgspec import structs
 
 from dashboard.commands.parts import open_parts
 from dashboard.commands.replay import map_of
+from dashboard.filters import Step
 from index import audit
 from index import settings as settings_file
 from index.alerts.cases import Cases
@@ -37,11 +38,11 @@ from index.stores import open_store
 from index.stores.protocol import AuthorStat, Bucket, Facet, Page, Store
 
 R = TypeVar("R")
-Step = Literal["hour", "day"]
 AuthorOrder = Literal["mentions", "engagement", "koc"]
 THREADS = 2  # aggregates of one page side by side; more would only multiply the connections' page caches
 LOOK_EVERY = 5.0  # seconds between looks at the store: while mentions pour in, pictures are this old at most
 WAITING: tuple[CaseState, ...] = ("new", "assigned")
+YOUNG = 10  # changes after which a store is no longer one that is just being filled
 FORGET = 3600.0  # seconds after which an answer is forgotten even when nothing changed
 
 
@@ -80,6 +81,11 @@ class Desk:
             if self.ask(self.store.changed_since, self._as_of):
                 self._version, self._as_of = self._version + 1, seen
         return State(str(self.settings.home), self._version)
+
+    def slow_state(self) -> State:
+        """For answers that cost much and move slowly: a minute old, while the store is young always new."""
+        state = self.state()
+        return state if state.version < YOUNG else State(state.home, -int(time.time() // 60))
 
     def changed_here(self) -> None:
         """A page wrote something: forget the kept answers at once."""
@@ -152,7 +158,7 @@ def _mentions(_desk: Desk, state: State, query: MentionQuery, limit: int, page: 
 
 
 def top_authors(query: MentionQuery, by: AuthorOrder, limit: int = 50) -> list[AuthorStat]:
-    return _top_authors(desk(), desk().state(), query, by, limit)
+    return _top_authors(desk(), desk().slow_state(), query, by, limit)
 
 
 @_keep()
@@ -351,13 +357,21 @@ def audit_trail(subject: str, limit: int = 20) -> list[AuditEntry]:
 
 
 def known_values(facet: Facet) -> list[str]:
-    """The values of a facet that occur in the whole store, most frequent first; looked up once a minute."""
-    state = desk().state()
-    young = state.version < 10  # a new store fills up: look each time
-    return _known_values(desk(), state.home, facet, state.version if young else -int(time.monotonic() // 60))
+    """The values of a facet that occur, most frequent first.
+
+    Languages are not tallied by day, so those of the last week stand for all.
+    """
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    recent = MentionQuery(since=today - timedelta(days=7)) if facet == "lang" else MentionQuery()
+    return _known_values(desk(), desk().slow_state(), facet, recent)
 
 
 @_keep()
-def _known_values(_desk: Desk, home: str, facet: Facet, as_of: int) -> list[str]:  # noqa: ARG001
-    found = _desk.ask(_desk.store.facets, MentionQuery(), [facet], size=50)
+def _known_values(
+    _desk: Desk,
+    state: State,  # noqa: ARG001
+    facet: Facet,
+    query: MentionQuery,
+) -> list[str]:
+    found = _desk.ask(_desk.store.facets, query, [facet], size=50)
     return [bucket.key for bucket in found[facet]]

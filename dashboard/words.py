@@ -37,7 +37,8 @@ def _flat(data: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 def language() -> Language:
     """The language of this page."""
     chosen = st.session_state.get("lang") or st.query_params.get("lang")
-    return next((known for known in FILES if known == chosen), browser_language())
+    known: Language | None = next((one for one in FILES if one == chosen), None)
+    return known or browser_language()
 
 
 def browser_language() -> Language:

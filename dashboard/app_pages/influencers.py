@@ -30,7 +30,10 @@ def page() -> None:
         frame.empty(t("overview.empty"), t("overview.empty_help"))
     else:
         frame.empty(t("influencers.none"), t("influencers.none_help"), icon=":material/campaign:")
-    well_known(queries.top_authors(query, "engagement", LOOKED_AT))
+    table_of("suspect", [found for found in ranked if found.influence and found.influence.tier == "suspect"])
+    above = filters.overview_query(filters.current_window(), min_followers=queries.settings().koc.max_followers)
+    well_known = queries.top_authors(above, "engagement", LOOKED_AT)
+    table_of("KOL", [found for found in well_known if found.influence and found.influence.tier == "KOL"])
 
 
 def shortlist(found: list[AuthorStat]) -> None:
@@ -83,13 +86,11 @@ def parts(score: Influence) -> str:
     return drawers.bars([(words.name("part", name), value, "accent") for name, value in ordered])
 
 
-def well_known(found: list[AuthorStat]) -> None:
+def table_of(tier: str, found: list[AuthorStat]) -> None:
     """KOL and suspicious accounts stand apart: their reach is not a consumer's."""
-    for tier, title in (("KOL", "influencers.kol"), ("suspect", "influencers.suspect")):
-        listed = [stat for stat in found if stat.influence and stat.influence.tier == tier]
-        if listed:
-            st.html(f'<h2 class="part">{t(title)}</h2>')
-            table(listed[:SHOWN], tier)
+    if found:
+        st.html(f'<h2 class="part">{t(f"influencers.{tier.lower()}")}</h2>')
+        table(found[:SHOWN], tier)
 
 
 def table(found: list[AuthorStat], tier: str) -> None:
