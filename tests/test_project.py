@@ -70,5 +70,9 @@ def test_weights_stay_small() -> None:
 def test_project_names_no_machine_or_registry() -> None:
     words = re.compile(r"/work/|/root/|pypi\.org/simple|registry\.npmjs|files\.pythonhosted")
     texts = [p for p in tracked_files() if p.suffix in {".py", ".md", ".toml", ".yaml", ".sh", ".json", ".sql", ""}]
-    found = [str(p.relative_to(ROOT)) for p in texts if p != Path(__file__) and words.search(p.read_text(errors="ignore"))]
+    found = [
+        str(p.relative_to(ROOT))
+        for p in texts
+        if p != Path(__file__) and words.search(p.read_text(errors="ignore"))
+    ]
     assert found == []
