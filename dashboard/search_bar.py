@@ -42,7 +42,7 @@ def _box() -> None:
             key="q",
             type="search",
             placeholder=t("mentions.examples"),
-            live="300ms",
+            live=True,
             label_visibility="collapsed",
             persist_state="session",
             on_change=first_page,

@@ -6,10 +6,11 @@ this file holds its looks. The pages begin in desk.py.
 
 from __future__ import annotations
 
+import pandas  # noqa: F401 - Streamlit's tables need it; read now, so that the first reader does not wait
 import streamlit as st
 from starlette.routing import Route
 
-from dashboard import case_view, charts, queries  # noqa: F401 - read now, so that the first reader does not wait
+from dashboard import case_view, charts, queries  # noqa: F401 - for the same reason
 from dashboard.export import download
 
 app = st.App("desk.py", routes=[Route("/export/{form}", download, methods=["GET"])])

@@ -24,7 +24,7 @@ def page() -> None:
 @st.fragment
 def finder() -> None:
     st.text_input(
-        t("customers.find"), key="find", type="search", placeholder=t("customers.find_example"), live="300ms",
+        t("customers.find"), key="find", type="search", placeholder=t("customers.find_example"), live=True,
         label_visibility="collapsed", persist_state="session",
     )  # fmt: skip
     address.write()

@@ -9,7 +9,7 @@ from dashboard.words import t
 from index.errors import QueryError
 from index.stores.protocol import Page
 
-PER_PAGE = 20
+PER_PAGE = 15
 LAST_PAGE = 50  # pages are walked one by one; who wants more narrows the search or exports
 
 
