@@ -6,6 +6,7 @@ Sentiment always stands in the order negative, neutral, positive, in the same th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import altair as alt
@@ -19,6 +20,7 @@ COLOURS = {"negative": "#D1495B", "neutral": "#A9B2BC", "positive": "#2A9D8F", "
 ACCENT, OTHERS = "#2F5BD7", "#A9B2BC"
 SHOWN = ("negative", "neutral", "positive")
 PICK = "pick"  # the name of every chart's selection
+MOST_STEPS = 3000  # eight years of days
 ROW = 34  # pixels of one horizontal bar
 Rows = list[dict[str, Any]]
 Chart = Any  # altair's own types say FacetChart where a layer comes out
@@ -30,6 +32,7 @@ def volume(buckets: Sequence[Bucket], peaks: dict[str, str]) -> Chart:
     x = alt.X(
         "step:O",
         title=None,
+        scale=alt.Scale(domain=_every_step(buckets)),
         axis=alt.Axis(labelExpr=_short_label(buckets), labelOverlap="greedy", labelAngle=0, ticks=False),
     )
     bars = _bars(rows).encode(
@@ -55,6 +58,18 @@ def _peaks(buckets: Sequence[Bucket], peaks: dict[str, str]) -> Chart:
         .mark_text(text="▼", dy=-9, color=COLOURS["negative"], size=11)
         .encode(x="step:O", y="count:Q", tooltip=alt.Tooltip("event:N", title=t("chart.event")))
     )
+
+
+def _every_step(buckets: Sequence[Bucket]) -> list[str]:
+    """All steps from the first to the last: a step without mentions keeps its place on the axis."""
+    if not buckets:
+        return []
+    at, last, length = datetime.fromisoformat(buckets[0].key), buckets[-1].key, len(buckets[0].key)
+    step, keys = timedelta(hours=1) if length > 10 else timedelta(days=1), [buckets[0].key]
+    while keys[-1] < last and len(keys) < MOST_STEPS:
+        at += step
+        keys.append(at.isoformat(timespec="minutes")[:length])
+    return keys
 
 
 def _short_label(buckets: Sequence[Bucket]) -> str:

@@ -41,8 +41,9 @@ def queue() -> None:
         nothing_waiting(counts)
         return
     authors = queries.customers_named(sorted({c.customer_id for c in waiting if c.customer_id}))
+    shown = st.session_state["case"] or waiting[0].id
     for case in waiting:
-        entry(case, authors.get(case.customer_id or ""))
+        entry(case, authors.get(case.customer_id or ""), active=case.id == shown)
 
 
 def tabs(counts: dict[str, int]) -> None:
@@ -78,9 +79,8 @@ def nothing_waiting(counts: dict[str, int]) -> None:
         frame.empty(t("cases.none"), t("cases.none_help"), icon=":material/task_alt:")
 
 
-def entry(case: Case, customer: Customer | None) -> None:
+def entry(case: Case, customer: Customer | None, *, active: bool) -> None:
     """One line of the queue; all of it opens the case."""
-    active = case.id == st.session_state["case"]
     key = f"open-case-{case.id}-{'on' if active else 'off'}"
     with st.container(border=True, key=key, gap=None):
         st.html(case_view.entry(case, customer))

@@ -25,7 +25,7 @@ def page() -> None:
     four_numbers.draw(window, steps, counts, before)
     left, right = st.columns([2, 1], gap="small")
     with left:
-        volume(steps)
+        volume(window, steps)
     with right:
         aspects(window)
     left, right = st.columns(2, gap="small")
@@ -57,9 +57,10 @@ def counts_before(window: Window) -> SentimentCounts | None:
 # the charts: every bar opens the mentions behind it
 
 
-def volume(steps: list[Bucket]) -> None:
+def volume(window: Window, steps: list[Bucket]) -> None:
     marks = dict.fromkeys(news.peaks(steps), t("chart.peak"))
-    with part(t("overview.volume"), legend=True):
+    title = "overview.volume_hours" if window.step == "hour" else "overview.volume"
+    with part(t(title), legend=True):
         picked = drawn(charts.volume(steps, marks), "chart_volume")
     if picked:
         day = datetime.fromisoformat(picked["step"]).date()
