@@ -12,22 +12,22 @@ import streamlit as st
 PAUSE = 700  # milliseconds
 BOX = "reply-box"  # key of the container around the one text area that is kept
 
+# One listener on the document: the text area itself comes and goes with the case that is shown.
 _SCRIPT = """
 export default function ({ data }) {
-  const area = document.querySelector(`.st-key-${data.box} textarea`);
-  if (!area || area.dataset.kept) return;
-  area.dataset.kept = "yes";
-  let pause;
+  if (window.earshotKeepsDrafts) return;
+  window.earshotKeepsDrafts = true;
   const press = { key: "Enter", ctrlKey: true, bubbles: true };
-  const keep = () => area.dispatchEvent(new KeyboardEvent("keydown", press));
-  area.addEventListener("input", (event) => {
+  let pause;
+  const typed = (event) => {
+    const area = event.target;
+    if (!area.matches?.(`.st-key-${data.box} textarea`)) return;
     clearTimeout(pause);
-    if (!event.isComposing) pause = setTimeout(keep, data.pause);
-  });
-  area.addEventListener("compositionend", () => {
-    clearTimeout(pause);
-    pause = setTimeout(keep, data.pause);
-  });
+    if (event.isComposing) return;
+    pause = setTimeout(() => area.dispatchEvent(new KeyboardEvent("keydown", press)), data.pause);
+  };
+  document.addEventListener("input", typed, true);
+  document.addEventListener("compositionend", typed, true);
 }
 """
 
@@ -35,5 +35,5 @@ _keeper = st.components.v2.component("earshot_draft_keeper", js=_SCRIPT)
 
 
 def keep_typing() -> None:
-    """Call after the text area inside the container with key BOX was drawn."""
+    """Call on a page with a text area inside a container whose key is BOX."""
     _keeper(data={"box": BOX, "pause": PAUSE}, key="draft-keeper")

@@ -6,7 +6,7 @@ this file holds its looks. The pages begin in desk.py.
 
 from __future__ import annotations
 
-import pandas  # noqa: F401 - Streamlit's tables need it; read now, so that the first reader does not wait
+import pandas  # type: ignore[import-untyped]  # noqa: F401 - Streamlit's tables need it; read now, so that the first reader does not wait
 import streamlit as st
 from starlette.routing import Route
 
