@@ -18,7 +18,7 @@ from index.stores.protocol import Bucket, SentimentCounts
 
 COLOURS = {"negative": "#D1495B", "neutral": "#A9B2BC", "positive": "#2A9D8F", "unsure": "#DDD3A4"}
 ACCENT, OTHERS = "#2F5BD7", "#A9B2BC"
-SHOWN = ("negative", "neutral", "positive")
+SHOWN = tuple(COLOURS)
 PICK = "pick"  # the name of every chart's selection
 MOST_STEPS = 3000  # eight years of days
 ROW = 34  # pixels of one horizontal bar

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import streamlit as st
@@ -13,10 +14,10 @@ from index.query import MentionQuery
 from index.stores.protocol import Bucket, SentimentCounts
 
 
-def draw(counts: SentimentCounts, before: SentimentCounts | None) -> None:
-    """One sentence from the data and where to look."""
+def draw(steps: Sequence[Bucket], before: SentimentCounts | None) -> None:
+    """One sentence from the data of the period (`steps`: its histogram) and where to look."""
     burst = latest_burst()
-    sentence, tone = (burst_sentence(burst), "negative") if burst else (calm_sentence(counts, before), "accent")
+    sentence, tone = (burst_sentence(burst), "negative") if burst else (calm_sentence(steps, before), "accent")
     with st.container(gap="xsmall", key="news"):
         st.html(f'<div class="news {tone}">{sentence}{cases_sentence()}{sources_sentence()}</div>')
         with st.container(horizontal=True, gap="medium"):
@@ -97,16 +98,26 @@ def place(platforms: list[Bucket], total: int) -> str:
     return t("overview.burst_place", platform=name, share=words.percent(share))
 
 
-def calm_sentence(counts: SentimentCounts, before: SentimentCounts | None) -> str:
-    """No burst: how the period compares."""
+def calm_sentence(steps: Sequence[Bucket], before: SentimentCounts | None) -> str:
+    """No burst now: how the period compares, and the peak it had."""
+    counts = news.total(steps)
     net = None if counts.net is None else counts.net * 100
     period = t(f"period_name.{st.session_state['period']}")
     start = t("overview.calm", period=period, n=words.number(counts.total), net=words.signed(net))
     if before is None or not before.total:
-        return start + t("overview.calm_first")
+        return start + peak_sentence(steps)
     change = news.relative(counts.total, before.total) or 0.0
     key = "same" if abs(change) < 5 else "more" if change > 0 else "less"
-    return start + t(f"overview.calm_{key}", change=f"{abs(change):.0f}")
+    return start + t(f"overview.calm_{key}", change=f"{abs(change):.0f}") + peak_sentence(steps)
+
+
+def peak_sentence(steps: Sequence[Bucket]) -> str:
+    """A burst that is over is no alarm, and is not nothing either."""
+    peaks = set(news.peaks(steps))
+    worst = max((b for b in steps if b.key in peaks), key=lambda bucket: bucket.counts.negative, default=None)
+    if worst is None:
+        return t("overview.calm_quiet")
+    return t("overview.calm_peak", day=safe.text(worst.key[5:].replace("T", " ")), n=worst.counts.negative)
 
 
 def cases_sentence() -> str:

@@ -21,7 +21,7 @@ def page() -> None:
         nothing_here()
         return
     before = counts_before(window)
-    headline.draw(counts, before)
+    headline.draw(steps, before)
     four_numbers.draw(window, steps, counts, before)
     left, right = st.columns([2, 1], gap="small")
     with left:
