@@ -7,6 +7,7 @@ channel, word embeddings int8 per row; attention itself, norms and biases stay f
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 FUSED = "com.microsoft"  # ONNX Runtime's own operators
-ZERO_POINT = 128
+GELU_LEAST = -0.17  # the minimum of x * Phi(x) is -0.16997, at x = -0.7518
 OPSET, IR_VERSION = 18, 9
 
 Floats = npt.NDArray[np.float32]
@@ -58,15 +59,27 @@ class _Graph:
         return self.many(1, kind, inputs, domain, **attributes)[0]
 
 
+class Quantised(NamedTuple):
+    """Names of uint8 activations, of the factor a row that undoes their scaling, of their zero point."""
+
+    values: str
+    factor: str
+    zero_point: str
+
+
 class _Writer:
     def __init__(self, weights: Mapping[str, Floats], shape: BertShape) -> None:
         self.weights, self.shape, self.graph = weights, shape, _Graph()
         constants = {
             "least": np.float32(1e-12),
-            "full": np.float32(127),
             "unit": np.float32(1),
-            "one_127th": np.float32(1 / 127),
-            "zero_point": np.uint8(ZERO_POINT),
+            "127": np.float32(127),
+            "1/127": np.float32(1 / 127),
+            "middle": np.uint8(128),
+            "255": np.float32(255),
+            "1/255": np.float32(1 / 255),
+            "bottom": np.uint8(0),
+            "gelu_least": np.float32(GELU_LEAST),
             "first": np.array([0], np.int64),
             "second": np.array([1], np.int64),
             "last_axis": np.array([-1], np.int64),
@@ -74,21 +87,31 @@ class _Writer:
         for name, value in constants.items():
             self.graph.tensor(name, np.asarray(value))
 
-    def quantised(self, rows: str) -> tuple[str, str]:
-        """uint8 activations and the factor that undoes their scaling, one a row."""
+    def quantised(self, rows: str) -> Quantised:
+        """Symmetric: from -peak to peak of each row."""
         g = self.graph
         highest = g.one("ReduceMax", [rows, "last_axis"], keepdims=1)
         lowest = g.one("ReduceMin", [rows, "last_axis"], keepdims=1)
         peak = g.one("Max", [highest, g.one("Neg", [lowest]), "least"])
-        scaled = g.one("Mul", [rows, g.one("Div", ["full", peak])])
-        return g.one("QuantizeLinear", [scaled, "unit", "zero_point"]), g.one("Mul", [peak, "one_127th"])
+        scaled = g.one("Mul", [rows, g.one("Div", ["127", peak])])
+        values = g.one("QuantizeLinear", [scaled, "unit", "middle"])
+        return Quantised(values, g.one("Mul", [peak, "1/127"]), "middle")
 
-    def product(self, rows: tuple[str, str], name: str, weights: Floats) -> str:
+    def quantised_gelu(self, rows: str) -> Quantised:
+        """GELU's output less its minimum: from 0 to the peak of each row, so no step is wasted below it."""
+        g = self.graph
+        above = g.one("Sub", [rows, "gelu_least"])
+        peak = g.one("Max", [g.one("ReduceMax", [above, "last_axis"], keepdims=1), "least"])
+        scaled = g.one("Mul", [above, g.one("Div", ["255", peak])])
+        values = g.one("QuantizeLinear", [scaled, "unit", "bottom"])
+        return Quantised(values, g.one("Mul", [peak, "1/255"]), "bottom")
+
+    def product(self, rows: Quantised, name: str, weights: Floats) -> str:
         """rows x weights.T (weights as torch keeps them: [out, in]), bias not added."""
         g = self.graph
         values, scale = quantise_rows(weights)
-        constants = [g.tensor(f"{name}.int8", values.T), "unit", g.tensor(f"{name}.scale", scale), "zero_point"]
-        return g.one("Mul", [g.one("MatMulIntegerToFloat", [rows[0], *constants], FUSED), rows[1]])
+        constants = [g.tensor(f"{name}.int8", values.T), "unit", g.tensor(f"{name}.scale", scale), rows.zero_point]
+        return g.one("Mul", [g.one("MatMulIntegerToFloat", [rows.values, *constants], FUSED), rows.factor])
 
     def vector(self, name: str) -> str:
         return self.graph.tensor(name, self.weights[name])
@@ -128,10 +151,10 @@ class _Writer:
         heads = self.shape.heads
         return g.one("MultiHeadAttention", [*parts, bias, "attention_mask"], FUSED, num_heads=heads), states
 
-    def added(self, inner: str, states: str, name: str) -> str:
-        """Dense, residual and norm: LayerNorm(states + inner x dense + bias)."""
+    def added(self, product: str, states: str, name: str, bias: str) -> str:
+        """LayerNorm(states + product + bias)."""
         norm = [self.vector(f"{name}.LayerNorm.{kind}") for kind in ("weight", "bias")]
-        inputs = [self.dense(inner, f"{name}.dense"), states, *norm, self.vector(f"{name}.dense.bias")]
+        inputs = [product, states, *norm, bias]
         return self.graph.one("SkipLayerNormalization", inputs, FUSED, epsilon=self.shape.epsilon)
 
     def dense(self, states: str, name: str) -> str:
@@ -140,10 +163,19 @@ class _Writer:
     def layer(self, states: str, number: int) -> str:
         prefix = f"bert.encoder.layer.{number}"
         context, states = self.attention(states, prefix, only_first=number == self.shape.layers - 1)
-        states = self.added(context, states, f"{prefix}.attention.output")
+        name = f"{prefix}.attention.output"
+        states = self.added(self.dense(context, f"{name}.dense"), states, name, self.vector(f"{name}.dense.bias"))
         inner = self.dense(states, f"{prefix}.intermediate.dense")
         inner = self.graph.one("BiasGelu", [inner, self.vector(f"{prefix}.intermediate.dense.bias")], FUSED)
-        return self.added(inner, states, f"{prefix}.output")
+        return self.after_gelu(inner, states, f"{prefix}.output")
+
+    def after_gelu(self, inner: str, states: str, name: str) -> str:
+        """The second half of the feed-forward step; the bias puts back the minimum that was taken off."""
+        weights = self.weights[f"{name}.dense.weight"]
+        values, scale = quantise_rows(weights)
+        taken = GELU_LEAST * (values.astype(np.float32) * scale[:, None]).sum(axis=1)
+        bias = self.graph.tensor(f"{name}.bias", (self.weights[f"{name}.dense.bias"] + taken).astype(np.float32))
+        return self.added(self.product(self.quantised_gelu(inner), f"{name}.dense", weights), states, name, bias)
 
     def head(self, first: str) -> str:
         """Pooler and classifier; the last product as multiply and sum, which no batch size changes."""
