@@ -159,9 +159,7 @@ def first_pictures(page: Page, pid: int, rounds: int) -> None:
 
 def filters(page: Page, pid: int, changes: int) -> None:
     """Toggle filters of the Mentions page; answered when the count line says something else."""
-    page.evaluate(
-        CLICK_AND_WAIT, ["nav a", {"words": ["提及"], "element": ".card-text"}, None]
-    )
+    page.evaluate(CLICK_AND_WAIT, ["nav a", {"words": ["提及"], "element": ".card-text"}, None])
     settle(page)
     buttons = itertools.cycle(
         ["负面", "7 天", "正面", "90 天", "负面", "30 天", "正面", "全部", "中性", "90 天", "中性", "30 天"]
