@@ -72,7 +72,9 @@ def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the desk did not come up in 90 seconds")
 
 
-@pytest.fixture(scope="session")
+# Per module, not per session: while it lives Playwright keeps an event loop running in this thread, and tests
+# elsewhere start loops of their own.
+@pytest.fixture(scope="module")
 def browser(address):
     from playwright.sync_api import expect, sync_playwright
 

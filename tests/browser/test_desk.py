@@ -89,6 +89,7 @@ def test_a_case_is_worked_to_replied_and_the_draft_survives_a_reload(visit, home
     page.locator("[class*=st-key-open-case-]").nth(2).locator("button").click()
     expect(page).to_have_url(re.compile("case="))
     case_id = re.search(r"case=([^&]+)", page.url)[1]
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
     expect(area).to_have_count(1)  # the box of the case before is gone
     area.fill("")
     area.press_sequentially("很抱歉，已为您重做一杯")
