@@ -110,7 +110,8 @@ class Analysis(Document, frozen=True, kw_only=True):
     """What the models say of one mention, and which models said it.
 
     `probabilities` holds negative, neutral, positive and sums to 1. `spam` is 0..1.
-    `masked` counts what was masked in the text by kind, such as {"phone": 1}.
+    `masked` counts what was masked in the text by kind, such as {"phone": 1}. `cluster` (15 hex digits) is shared
+    by texts that are nearly the same, of whomever; None for a text too short to tell.
     """
 
     model: str
@@ -123,6 +124,7 @@ class Analysis(Document, frozen=True, kw_only=True):
     intents: tuple[str, ...] = ()
     spam: float | None = None
     masked: dict[str, int] = {}
+    cluster: str | None = None
 
 
 class Correction(Document, frozen=True, kw_only=True):
@@ -174,7 +176,8 @@ class AuthorFacts(Document, frozen=True, kw_only=True):
 
     `engagement` is the median of likes + comments + shares + saves over the posts of which it is known.
     `experience_posts`: praise, complaint or at least one aspect, and neither spam nor advertisement.
-    `duplicate_posts`: posts whose normalised text another post about the brand has too, of anybody.
+    `duplicate_posts`: posts whose normalised text or cluster another post about the brand has too, of anybody.
+    `coordinated_posts`: those of them that several accounts posted within a day (index/stores/posts.py).
     `burst_posts`: posts in runs of more than 5 within 10 minutes.
     """
 
@@ -188,6 +191,7 @@ class AuthorFacts(Document, frozen=True, kw_only=True):
     experience_posts: int = 0
     spam_posts: int = 0
     duplicate_posts: int = 0
+    coordinated_posts: int = 0
     burst_posts: int = 0
     negative: int = 0
     neutral: int = 0

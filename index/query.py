@@ -101,7 +101,8 @@ class MentionQuery(Document, frozen=True, kw_only=True):
 
     `since` is inclusive, `until` exclusive. `text` is the search box as written. `authors` are ids.
     `min_followers` and `min_engagement` leave out mentions of which the number is not known.
-    `hide_spam` keeps those below 0.5 and those not judged.
+    `hide_spam` keeps those below 0.5 and those not judged. `clusters` are keys of Analysis.cluster; `not_clusters`
+    leaves theirs out and keeps mentions without one.
     """
 
     text: str = ""
@@ -122,6 +123,8 @@ class MentionQuery(Document, frozen=True, kw_only=True):
     min_followers: int | None = None
     min_engagement: int | None = None
     hide_spam: bool = False
+    clusters: tuple[str, ...] = ()
+    not_clusters: tuple[str, ...] = ()
     sort: Sort = "newest"
 
 

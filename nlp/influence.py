@@ -46,6 +46,7 @@ SENTIMENT_PRIOR = (1.0, 2.0)  # one positive, one negative post added
 
 FADE_BELOW, FADE_ABOVE = 30.0, 20.0  # factor outside the band at which the audience part reaches 0
 DUPLICATE_WEIGHT, BURST_WEIGHT = 0.7, 0.5  # a copied text may be copied FROM this author; bursts may be live posts
+COORDINATED_WEIGHT = 1.0  # several accounts with one text within a day: as bad as an advertisement
 SUSPECT_BELOW = 0.5  # authenticity under which the author is suspect and trust begins to fall
 KOL_FACTOR = 2.0  # audience over this multiple of the band is an opinion leader's, not a consumer's
 MIN_POSTS, MIN_ACTIVE_DAYS, MIN_SCORE = 3, 2, 65.0  # what a KOC needs: one good post makes no opinion leader
@@ -145,7 +146,8 @@ def _audience(followers: float, koc: Koc) -> float:
 
 
 def _bad(facts: AuthorFacts) -> float:
-    copied = DUPLICATE_WEIGHT * _count(facts.duplicate_posts)
+    organised = _count(facts.coordinated_posts)
+    copied = COORDINATED_WEIGHT * organised + DUPLICATE_WEIGHT * max(_count(facts.duplicate_posts) - organised, 0)
     return _count(facts.spam_posts) + copied + BURST_WEIGHT * _count(facts.burst_posts)
 
 
@@ -189,6 +191,11 @@ def _reason(facts: AuthorFacts, koc: Koc, tier: Tier, measures: _Measures) -> tu
 def _of_tier(facts: AuthorFacts, tier: Tier) -> tuple[str, str] | None:
     followers = _followers(facts)
     if tier == "suspect":
+        if organised := min(_count(facts.coordinated_posts), _count(facts.posts)):
+            return (
+                f"其中 {organised} 条与多个账号同一天内发的文案雷同",
+                f"{organised} of them repeat a text that several accounts posted within a day",
+            )
         bad = min(_count(facts.spam_posts + facts.duplicate_posts + facts.burst_posts), _count(facts.posts))
         return f"其中 {bad} 条疑似广告、重复或刷屏", f"{bad} of them look like adverts, copies or bursts"
     if tier == "KOL" and followers is not None:

@@ -14,7 +14,7 @@ from index.documents import Author, AuthorFacts, Correction, Document, Influence
 from index.query import MentionQuery
 
 Saved = Literal["inserted", "updated", "unchanged", "stale", "erased"]
-Facet = Literal["brand", "platform", "sentiment", "aspect", "intent", "lang", "source", "kind", "region"]
+Facet = Literal["brand", "platform", "sentiment", "aspect", "intent", "lang", "source", "kind", "region", "cluster"]
 
 
 class Hit(Document, frozen=True, kw_only=True):

@@ -37,7 +37,8 @@ CREATE TABLE IF NOT EXISTS mention (
   author INTEGER,
   engagement INTEGER,
   followers INTEGER,
-  fingerprint INTEGER NOT NULL);   -- 47 bits of a hash of the words: equal for the same normalised text
+  fingerprint INTEGER NOT NULL,    -- 47 bits of a hash of the words: equal for the same normalised text
+  cluster INTEGER);                -- Analysis.cluster as a number (files made before it get the column when opened)
 CREATE INDEX IF NOT EXISTS mention_author ON mention (author) WHERE author IS NOT NULL;
 
 -- What is shown: wide, read for single mentions. Documents are JSON.

@@ -145,6 +145,7 @@ class SQLiteStore:
     def _bring_up_to_date(self, zone: str) -> None:
         """Rebuild what was made by another tokeniser or for another zone."""
         wanted = {"tokeniser": TOKENISER_VERSION, "tallies": f"{TALLIES_VERSION}/{zone}"}
+        self._know_clusters()
         if self._made_by() == wanted:
             return
         with self._writer.transaction() as connection:
@@ -155,6 +156,19 @@ class SQLiteStore:
                 self._terms.refresh()
                 rebuild(connection, Tallies(self._terms, self._days))
             connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", wanted.items())
+
+    def _know_clusters(self) -> None:
+        """The column and its index, in files made before there were clusters."""
+        if self._database.one("SELECT 1 FROM sqlite_schema WHERE name = 'mention_cluster'"):
+            return
+        with self._database.write() as connection:
+            if not connection.execute(
+                "SELECT 1 FROM pragma_table_info('mention') WHERE name = 'cluster'"
+            ).fetchone():
+                connection.execute("ALTER TABLE mention ADD COLUMN cluster INTEGER")
+            connection.execute(
+                "CREATE INDEX IF NOT EXISTS mention_cluster ON mention (cluster) WHERE cluster IS NOT NULL"
+            )
 
     def _made_by(self) -> dict[str, str]:
         return dict(self._database.all("SELECT key, value FROM meta WHERE key IN ('tokeniser', 'tallies')"))

@@ -11,7 +11,7 @@ import apsw
 from index.documents import Mention, Record
 from index.stores.sqlite_draft import Draft
 from index.stores.sqlite_tallies import SENTIMENT_NUMBERS, Days, Row, Tallies, microseconds
-from index.stores.sqlite_terms import Terms
+from index.stores.sqlite_terms import Terms, cluster_number
 from index.text import token_string
 
 SECOND = 1_000_000
@@ -120,6 +120,7 @@ class Batch:
             engagement=mention.engagement.total,
             followers=author.followers if author else None,
             fingerprint=fingerprint,
+            cluster=cluster_number(analysis.cluster) if analysis.cluster else None,
         )
 
     def know(self, mentions: Iterable[Mention]) -> None:

@@ -16,7 +16,7 @@ from index.errors import QueryError
 from index.query import And, FieldIs, MentionQuery, Node, Not, Or, Term, parse
 from index.stores.sqlite_batch import SECOND, SLOTS
 from index.stores.sqlite_tallies import microseconds
-from index.stores.sqlite_terms import Terms
+from index.stores.sqlite_terms import Terms, cluster_number
 from index.text import normalise
 
 
@@ -116,6 +116,7 @@ class Conditions:
             rows.add("m.engagement >= ?", query.min_engagement)
         if query.hide_spam:
             rows.add("m.spam = 0")
+        _clusters(rows, query)
 
     def _people(self, rows: Rows, query: MentionQuery) -> None:
         if query.authors:
@@ -189,6 +190,13 @@ def _plain_field(node: FieldIs) -> tuple[str, list[Any]]:
             return "m.ts < ?", [microseconds(datetime.fromisoformat(node.value))]
         case _:
             raise AssertionError(f"parse() knows the field {node.field}, the store does not")
+
+
+def _clusters(rows: Rows, query: MentionQuery) -> None:
+    if query.clusters:
+        rows.add(one_of("m.cluster", map(cluster_number, query.clusters)))
+    if query.not_clusters:
+        rows.add(f"NOT coalesce({one_of('m.cluster', map(cluster_number, query.not_clusters))}, 0)")
 
 
 def sentiment_numbers(names: Iterable[str]) -> list[int]:

@@ -18,7 +18,7 @@ from index.stores.protocol import Bucket, Facet, SentimentCounts
 from index.stores.sqlite_batch import SECOND, SLOTS
 from index.stores.sqlite_conditions import Conditions, one_of, sentiment_numbers
 from index.stores.sqlite_tallies import EPOCH, SENTIMENT_NUMBERS, Days, local, microseconds
-from index.stores.sqlite_terms import ALL, Terms
+from index.stores.sqlite_terms import ALL, Terms, cluster_key
 
 Field = Literal[Facet, "day"]
 Counts = Counter[tuple[int, int]]  # (term or day, sentiment) -> mentions
@@ -70,6 +70,8 @@ class Counting:
     def _name(self, field: Field, value: int) -> str:
         if field == "sentiment":
             return SENTIMENTS[value]
+        if field == "cluster":
+            return cluster_key(value)
         name = self._terms.value(value)
         return name.rpartition(":")[0] if field == "aspect" else name
 

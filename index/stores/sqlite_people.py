@@ -15,15 +15,13 @@ import msgspec
 from index.database import Database
 from index.documents import SENTIMENTS, Author, AuthorFacts, Influence, Mention, encode
 from index.query import MentionQuery
+from index.stores.posts import Copies, burst_posts
 from index.stores.protocol import AuthorStat, SentimentCounts
-from index.stores.sqlite_batch import SECOND
 from index.stores.sqlite_conditions import Conditions
 from index.stores.sqlite_tallies import EPOCH, Days
 from index.stores.sqlite_terms import Terms
 from index.stores.sqlite_write import Writer
 
-BURST_POSTS = 5
-BURST_WINDOW = 600 * SECOND
 EXPERIENCE = {"praise", "complaint"}
 ADVERTISEMENT = "advertisement"
 
@@ -88,7 +86,7 @@ class People:
     def facts(self, brand: str, since: datetime, authors: Sequence[str] | None) -> list[AuthorFacts]:
         with self._database.read():
             posts = self._posts(brand, since)
-            copies = Counter(post.fingerprint for post in posts)
+            copies = Copies(posts)
             by_author: defaultdict[int, list[_Post]] = defaultdict(list)
             for post in posts:
                 if post.author is not None:
@@ -161,7 +159,7 @@ class People:
         sql = f"SELECT {columns} {rows.sql} ORDER BY m.rid"
         return [_Post(*row) for row in self._database.all(sql, rows.bindings)]
 
-    def _facts(self, brand: str, number: int, posts: list[_Post], copies: Counter[int]) -> AuthorFacts:
+    def _facts(self, brand: str, number: int, posts: list[_Post], copies: Copies) -> AuthorFacts:
         author, customer = self._speaker(number)
         known = [post.engagement for post in posts if post.engagement is not None]
         sentiments = Counter(SENTIMENTS[post.sentiment] for post in posts)
@@ -176,7 +174,8 @@ class People:
             engagement=float(median(known)) if known else None,
             experience_posts=sum(map(self._is_experience, posts)),
             spam_posts=sum(post.spam for post in posts),
-            duplicate_posts=sum(copies[post.fingerprint] > 1 for post in posts),
+            duplicate_posts=sum(map(copies.is_copy, posts)),
+            coordinated_posts=sum(map(copies.is_coordinated, posts)),
             burst_posts=burst_posts(times),
             negative=sentiments["negative"],
             neutral=sentiments["neutral"],
@@ -202,15 +201,4 @@ class _Post(NamedTuple):
     intents: int
     engagement: int | None
     fingerprint: int
-
-
-def burst_posts(times: Sequence[int]) -> int:
-    """How many of these moments (microseconds, sorted) lie in a window of 10 minutes with more than 5."""
-    inside: set[int] = set()
-    start = 0
-    for end, moment in enumerate(times):
-        while moment - times[start] > BURST_WINDOW:
-            start += 1
-        if end - start + 1 > BURST_POSTS:
-            inside.update(range(start, end + 1))
-    return len(inside)
+    cluster: int | None

@@ -55,6 +55,7 @@ class Row(NamedTuple):
     engagement: int | None
     followers: int | None
     fingerprint: int
+    cluster: int | None
 
 
 class Days:

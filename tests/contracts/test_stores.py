@@ -362,6 +362,36 @@ def test_facts_about_an_author_for_one_brand(store: Store) -> None:
     assert store.author_facts("无名", since=NOW) == []
 
 
+def test_near_duplicates_are_found_left_out_and_counted(store: Store) -> None:
+    paid, other = "00000000000abcd", "7fffffffffffff0"
+    store.save([record(n, f"好喝推荐{n}", cluster=paid, platform="weibo") for n in range(3)])
+    store.save([record(3, cluster=other), record(4), record(5, cluster=paid, sentiment="positive")])
+    assert ids(store, clusters=(paid,)) == [5, 2, 1, 0]
+    assert ids(store, "好喝", clusters=(paid, other)) == [2, 1, 0]
+    assert ids(store, not_clusters=(paid,)) == [4, 3]
+    assert ids(store, clusters=("no key",)) == []
+    assert len(ids(store, not_clusters=("no key",))) == 6
+    found = store.facets(MentionQuery(), ["cluster"])["cluster"]
+    assert [(b.key, b.counts.total, b.counts.positive) for b in found] == [(paid, 4, 1), (other, 1, 0)]
+    store.save([record(5, cluster=other, sentiment="positive", model="better")])
+    assert ids(store, clusters=(other,)) == [5, 3]
+
+
+def test_the_same_words_from_several_accounts_within_a_day_are_coordinated(store: Store) -> None:
+    paid, repeated, slow = "1", "2", "3"
+    store.save([record(n, f"文案{n}", author=f"a{n}", hours=8 * n, cluster=paid) for n in range(4)])
+    store.save([record(10 + n, f"自己的话{n}", author="b", hours=n, cluster=repeated) for n in range(4)])
+    store.save([record(20 + n, f"老文案{n}", author=f"c{n}", hours=25 * n, cluster=slow) for n in range(4)])
+    store.save([record(30, "没有一样的", author="a0"), record(31, "不知是谁", author=None, cluster=repeated)])
+    facts = {one.author.id: one for one in store.author_facts("喜茶", since=NOW - timedelta(days=30))}
+    assert {a: (f.duplicate_posts, f.coordinated_posts) for a, f in facts.items()} == {
+        **{f"weibo:a{n}": (1, 1) for n in range(4)},
+        **{f"weibo:c{n}": (1, 0) for n in range(4)},
+        "weibo:b": (4, 0),
+    }
+    assert facts["weibo:a0"].posts == 2
+
+
 def test_a_cached_picture_is_known_to_be_old(store: Store) -> None:
     store.save([record(1)])
     moment = datetime.now(UTC)

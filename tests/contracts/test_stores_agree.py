@@ -31,6 +31,7 @@ FACETS: tuple[Facet, ...] = (
     "source",
     "kind",
     "region",
+    "cluster",
 )
 WORDS = [
     "奶茶",
@@ -46,6 +47,7 @@ WORDS = [
     "don't",
     "3.5",
 ]
+CLUSTERS = ["0000000000000a1", "7ffffffffffffff"]
 SENTIMENTS = ["negative", "neutral", "positive", "unsure"]
 
 
@@ -83,6 +85,7 @@ records = st.builds(
     spam=st.sampled_from([None, 0.1, 0.5, 0.9]),
     likes=st.sampled_from([None, 0, 5, 500]),
     followers=st.sampled_from([None, 0, 1000]),
+    cluster=st.sampled_from([None, *CLUSTERS]),
 )
 
 
@@ -128,6 +131,8 @@ queries = st.builds(
     min_followers=st.sampled_from([None, None, 0, 500]),
     min_engagement=st.sampled_from([None, None, 0, 10]),
     hide_spam=st.booleans(),
+    clusters=few([*CLUSTERS, "no key"]),
+    not_clusters=few([*CLUSTERS, "no key"]),
 )
 # What the pages ask all the time, answered from counts kept by day
 plain_queries = st.builds(

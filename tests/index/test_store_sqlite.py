@@ -56,6 +56,20 @@ def test_an_erased_author_leaves_no_byte_behind(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_file_made_before_there_were_clusters_is_read_and_gets_them(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "mentions.sqlite")
+    store.save([record(1, "老数据")])
+    store.close()
+    connection = apsw.Connection(str(tmp_path / "mentions.sqlite"))
+    connection.execute("DROP INDEX mention_cluster; ALTER TABLE mention DROP COLUMN cluster")
+    connection.close()
+    store = SQLiteStore(tmp_path / "mentions.sqlite")
+    store.save([record(2, "新数据", cluster="00000000000abcd")])
+    assert store.count(MentionQuery(clusters=("00000000000abcd",))) == 1
+    assert store.count(MentionQuery(not_clusters=("00000000000abcd",))) == 1
+    store.close()
+
+
 def tallies(folder: Path) -> list[list[object]]:
     connection = apsw.Connection(str(folder / "mentions.sqlite"))
     found = [

@@ -70,6 +70,8 @@ def test_a_buyer_who_posts_a_lot_is_ahead_of_a_star_who_is_ahead_of_a_spammer() 
         (facts(engagement=2.0, experience_posts=0), "ordinary"),
         (facts(posts=1, active_days=1, duplicate_posts=1), "ordinary"),  # being copied once is no crime
         (facts(duplicate_posts=12, burst_posts=12), "suspect"),
+        (facts(duplicate_posts=8), "KOC"),  # others copy her
+        (facts(duplicate_posts=8, coordinated_posts=8), "suspect"),  # she posts what several accounts post
     ],
 )
 def test_tier(one: AuthorFacts, tier: str) -> None:
@@ -88,6 +90,9 @@ def test_the_sentence_of_a_star_and_of_a_suspect() -> None:
     assert "粉丝 1,000,000，是 KOL 而不是 KOC" in rate(STAR).reason_zh
     assert "1 post in the last 90 days, 1,000,000 followers: a KOL, not a KOC" in rate(STAR).reason_en
     assert "40 of them look like adverts" in rate(SPAMMER).reason_en
+    hired = rate(facts(duplicate_posts=8, coordinated_posts=8))
+    assert "其中 8 条与多个账号同一天内发的文案雷同" in hired.reason_zh
+    assert "8 of them repeat a text that several accounts posted within a day" in hired.reason_en
 
 
 def test_unknown_parts_are_left_out_and_not_taken_for_zero() -> None:
@@ -121,6 +126,7 @@ anything = st.builds(
     spam_posts=counts,
     duplicate_posts=counts,
     burst_posts=counts,
+    coordinated_posts=counts,
     negative=counts,
     neutral=counts,
     positive=counts,
@@ -138,7 +144,7 @@ def test_score_and_parts_stay_in_their_range(one: AuthorFacts, spend: float | No
 
 
 better = st.sampled_from(["experience_posts", "positive", "engagement"])
-worse = st.sampled_from(["spam_posts", "duplicate_posts", "burst_posts", "negative"])
+worse = st.sampled_from(["spam_posts", "duplicate_posts", "coordinated_posts", "burst_posts", "negative"])
 
 
 @given(anything, better, st.integers(1, 1_000))

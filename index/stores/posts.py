@@ -1,0 +1,87 @@
+"""What the posts about one brand say of each other: bursts, copies, and the same words from many accounts.
+
+Pure, for every store: the facts about authors (Store.author_facts) are made of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Protocol
+
+SECOND = 1_000_000
+BURST_POSTS = 5
+BURST_WINDOW = 600 * SECOND
+# Three accounts do not write the same long text within a day by chance: they share it, or somebody pays for it.
+COORDINATED_AUTHORS = 3
+COORDINATED_WINDOW = 86_400 * SECOND
+
+
+class Post(Protocol):
+    """What is asked of a post. `ts` in microseconds since 1970; `fingerprint` is equal for equal texts."""
+
+    @property
+    def author(self) -> Hashable | None: ...
+    @property
+    def ts(self) -> int: ...
+    @property
+    def fingerprint(self) -> Hashable: ...
+    @property
+    def cluster(self) -> Hashable | None: ...
+
+
+def burst_posts(times: Sequence[int]) -> int:
+    """How many of these moments (microseconds, sorted) lie in a window of 10 minutes with more than 5."""
+    inside: set[int] = set()
+    start = 0
+    for end, moment in enumerate(times):
+        while moment - times[start] > BURST_WINDOW:
+            start += 1
+        if end - start + 1 > BURST_POSTS:
+            inside.update(range(start, end + 1))
+    return len(inside)
+
+
+class Copies:
+    """Which posts of a brand repeat others, and which of these look organised."""
+
+    def __init__(self, posts: Iterable[Post]) -> None:
+        clusters: defaultdict[Hashable, list[Post]] = defaultdict(list)
+        self._texts: Counter[Hashable] = Counter()
+        for post in posts:
+            self._texts[post.fingerprint] += 1
+            if post.cluster is not None:
+                clusters[post.cluster].append(post)
+        self._clusters = {cluster: len(members) for cluster, members in clusters.items()}
+        self._organised = {
+            (cluster, moment) for cluster, members in clusters.items() for moment in _together(members)
+        }
+
+    def is_copy(self, post: Post) -> bool:
+        """Whether another post has its text or its cluster."""
+        return self._texts[post.fingerprint] > 1 or self._clusters.get(post.cluster, 0) > 1
+
+    def is_coordinated(self, post: Post) -> bool:
+        """Whether at least 3 accounts posted in its cluster within 24 hours, this post among them."""
+        return (post.cluster, post.ts) in self._organised
+
+
+def _together(posts: list[Post]) -> set[int]:
+    """The moments of those posts that lie in a window of 24 hours with posts of 3 accounts or more."""
+    if len(posts) < COORDINATED_AUTHORS:
+        return set()
+    posts = sorted(posts, key=lambda post: post.ts)
+    found: set[int] = set()
+    window: Counter[Hashable] = Counter()
+    start = marked = 0
+    for end, post in enumerate(posts):
+        window[post.author] += 1
+        while post.ts - posts[start].ts > COORDINATED_WINDOW:
+            window[posts[start].author] -= 1
+            if not window[posts[start].author]:
+                del window[posts[start].author]
+            start += 1
+        if len(window) - (None in window) >= COORDINATED_AUTHORS:
+            found.update(each.ts for each in posts[max(start, marked) : end + 1])
+            marked = end + 1
+    return found
