@@ -29,8 +29,8 @@ def draw(window: Window, total: int, before: SentimentCounts | None) -> None:
 def changed_aspects(window: Window, total: int, total_before: int) -> None:
     query = filters.overview_query(window, since=window.before_since, until=window.before_until)
     found = news.changes(
-        queries.facets(filters.overview_query(window), "aspect")["aspect"],
-        queries.facets(query, "aspect")["aspect"],
+        queries.aspects(filters.overview_query(window)),
+        queries.aspects(query),
         total, total_before,
     )  # fmt: skip
     st.caption(t("overview.changed_aspects"))

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import address, frame, queries
 from dashboard.words import t
+from index import categories
 from index.errors import EarshotError
 
 HERE = Path(__file__).parent
@@ -21,6 +22,7 @@ def main() -> None:
     address.read(page.url_path)
     try:
         st.session_state["zone"] = queries.settings().timezone
+        st.session_state["_categories"] = categories.names(queries.settings())
         frame.draw(page.url_path or "overview")
         page.run()
     except EarshotError as error:

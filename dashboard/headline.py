@@ -52,7 +52,7 @@ def burst_sentence(burst: news.Burst) -> str:
         sentiments=("negative",),
         hide_spam=True,
     )
-    found = queries.facets(query, "aspect", "platform", size=3)
+    platforms = queries.facets(query, "platform", size=3)["platform"]
     start = words.moment_text(burst.start.replace(tzinfo=zone))
     over = burst.end.replace(tzinfo=zone) < datetime.now(UTC) - timedelta(hours=1)
     end = words.moment_text(burst.end.replace(tzinfo=zone)) if over else None
@@ -62,7 +62,7 @@ def burst_sentence(burst: news.Burst) -> str:
         if burst.times
         else t("overview.burst_new", n=burst.negatives)
     )
-    return when + amount + topic(query, found["aspect"]) + place(found["platform"], burst.negatives)
+    return when + amount + topic(query, queries.aspects(query, most=3)) + place(platforms, burst.negatives)
 
 
 def topic(query: MentionQuery, aspects: list[Bucket]) -> str:

@@ -24,6 +24,7 @@ from index import audit
 from index import settings as settings_file
 from index.alerts.cases import Cases
 from index.audit import AuditEntry
+from index.categories import OVERALL
 from index.crm.customers import Customers
 from index.crm.linking import Linker, Proposal
 from index.documents import Case, CaseState, Correction, Customer, Link, Record, SentimentLabel, encode
@@ -133,6 +134,12 @@ def _facets(
     size: int,
 ) -> dict[str, list[Bucket]]:
     return _desk.ask(_desk.store.facets, query, fields, size=size)
+
+
+def aspects(query: MentionQuery, most: int = 50) -> list[Bucket]:
+    """The subjects spoken of. An opinion on the whole is what every sentence about sentiment says already."""
+    found = facets(query, "aspect", size=most + 1)["aspect"]
+    return [bucket for bucket in found if bucket.key != OVERALL][:most]
 
 
 def count(query: MentionQuery) -> int:

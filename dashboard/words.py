@@ -6,6 +6,7 @@ The language is the reader's choice (`?lang=`), else the browser's, else Chinese
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
+
+from index import categories
 
 Language = Literal["zh", "en"]
 FILES: dict[Language, str] = {"zh": "zh_CN.toml", "en": "en.toml"}
@@ -53,7 +56,14 @@ def t(key: str, **values: object) -> str:
 
 def name(kind: str, value: str | None) -> str:
     """The name of one of our own words, such as name("aspect", "taste"); what has none is shown as it is."""
+    if kind == "aspect" and value in (known := _categories()):
+        return getattr(known[value], language())
     return catalogue(language()).get(f"{kind}.{value}", value or NO_DATA)
+
+
+def _categories() -> Mapping[str, categories.Name]:
+    """Those of this home, the brand's own among them, as the frame keeps them for the page."""
+    return st.session_state.get("_categories") or categories.names()
 
 
 def number(value: float | None) -> str:

@@ -109,7 +109,7 @@ class Aspect(Document, frozen=True, kw_only=True):
 class Analysis(Document, frozen=True, kw_only=True):
     """What the models say of one mention, and which models said it.
 
-    `probabilities` holds negative, neutral, positive and sums to 1. `spam` is 0..1.
+    `probabilities` holds negative, neutral, positive and sums to 1. `spam` and `sarcasm` are 0..1.
     `masked` counts what was masked in the text by kind, such as {"phone": 1}. `cluster` (15 hex digits) is shared
     by texts that are nearly the same, of whomever; None for a text too short to tell.
     """
@@ -123,6 +123,7 @@ class Analysis(Document, frozen=True, kw_only=True):
     aspects: tuple[Aspect, ...] = ()
     intents: tuple[str, ...] = ()
     spam: float | None = None
+    sarcasm: float | None = None
     masked: dict[str, int] = {}
     cluster: str | None = None
 
@@ -131,7 +132,9 @@ class Correction(Document, frozen=True, kw_only=True):
     """A label set by a person. Re-scoring never overwrites it; the latest of a field wins.
 
     `value` is a sentiment label; or intents divided by commas, such as "complaint,question"; or aspects with
-    their sentiment, such as "taste:negative,price:positive".
+    their sentiment, such as "taste:negative,price:positive". `drawn`: the mention was picked at random for a
+    check, so that its label, right or wrong, tells how good the model is. Other corrections cannot tell that:
+    people correct what is wrong.
     """
 
     mention_id: str
@@ -139,6 +142,7 @@ class Correction(Document, frozen=True, kw_only=True):
     value: str
     by: str
     at: datetime
+    drawn: bool = False
 
 
 class Record(Document, frozen=True, kw_only=True):

@@ -8,12 +8,14 @@ Secrets never stand in earshot.toml: a source names the environment variable tha
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
+from index.categories import RETIRED, SHIPPED
 from index.errors import SettingsError
 
 
@@ -86,6 +88,17 @@ class Koc(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     low_spend: float = 500.0
 
 
+class Category(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A category of the brand's own, found by its likeness to `examples` and to the rows of `file` (CSV with a
+    column "text", inside the home folder unless absolute). `zh` and `en` are its names on the desk."""
+
+    name: str
+    zh: str | None = None
+    en: str | None = None
+    examples: tuple[str, ...] = ()
+    file: str | None = None
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything a process needs to know. `home` is set by load()."""
 
@@ -107,6 +120,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sources: tuple[Source, ...] = ()
     rules: tuple[Rule, ...] = ()
     channels: tuple[Channel, ...] = ()
+    categories: tuple[Category, ...] = ()
     koc: Koc = Koc()
 
     def path(self, address: str) -> Path:
@@ -164,10 +178,13 @@ def _check_names(settings: Settings, file: Path) -> None:
         ("sources", [s.name for s in settings.sources]),
         ("rules", [r.name for r in settings.rules]),
         ("channels", [c.name for c in settings.channels]),
+        ("categories", [c.name for c in settings.categories]),
     ):
         twice = {n for n in names if names.count(n) > 1}
         if twice:
             raise SettingsError(f"{file}: [[{group}]] has {sorted(twice)[0]!r} twice; names must differ.")
+    for category in settings.categories:
+        _check_category(category, file)
     known = {b.name for b in settings.brands}
     for brand in settings.brands:
         for other in brand.competitors:
@@ -175,6 +192,15 @@ def _check_names(settings: Settings, file: Path) -> None:
                 raise SettingsError(
                     f"{file}: competitor {other!r} of brand {brand.name!r} has no [[brands]] entry."
                 )
+
+
+def _check_category(category: Category, file: Path) -> None:
+    if not re.fullmatch(r"\w{1,40}", category.name):
+        raise SettingsError(f"{file}: category {category.name!r}: a name is letters, digits and _ only.")
+    if category.name in SHIPPED or category.name in RETIRED:
+        raise SettingsError(f"{file}: category {category.name!r} is one of the shipped ones; take another name.")
+    if not category.examples and not category.file:
+        raise SettingsError(f"{file}: category {category.name!r} has no examples; give some, or a file of them.")
 
 
 def _dotenv(file: Path) -> dict[str, str]:

@@ -68,7 +68,7 @@ def volume(window: Window, steps: list[Bucket]) -> None:
 
 
 def aspects(window: Window) -> None:
-    found = queries.facets(filters.overview_query(window), "aspect", size=7)["aspect"]
+    found = queries.aspects(filters.overview_query(window), most=7)
     with part(t("overview.aspects")):
         if not found:
             st.caption(t("overview.no_aspects"))

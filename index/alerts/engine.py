@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from index import categories
 from index.alerts.casebook import COLUMNS, open_or_merge, read_cases
 from index.alerts.rules import Match, matches, may_matter, own_brands, rules_of
 from index.crm.links import customers_of
@@ -31,6 +32,7 @@ class AlertEngine:
         self._store = store
         self._own = own_brands(settings)
         self._rules = rules_of(settings)
+        self._categories = categories.names(settings)
         _check_channels(settings)
 
     def consider(self, records: Sequence[Record], now: datetime | None = None) -> list[Case]:
@@ -73,7 +75,8 @@ class AlertEngine:
         for record in records:
             author = record.mention.author
             customer = linked.get(author.id) if author else None
-            found += [(m, record) for m in matches(record, self._rules, self._own, customer, now)]
+            told = matches(record, self._rules, self._own, customer, now, self._categories)
+            found += [(match, record) for match in told]
         known = self.records.all(
             "SELECT mention_id, brand FROM case_mentions WHERE mention_id IN (SELECT value FROM json_each(?))",
             (json.dumps([record.mention.id for _, record in found]),),

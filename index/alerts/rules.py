@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
+from index.categories import OVERALL, Name, names
 from index.documents import Document, Record
 from index.settings import Rule, Settings
 
 SPAM = 0.5  # at this probability of spam or above, nobody is waiting for an answer
 GENERAL = "general"
+TOPICS = ("complaint", "question", "praise", GENERAL)  # of a case that is about no category
 # What applies when earshot.toml has no [[rules]]: a customer first, then reach, then any complaint; thanks last.
 DEFAULT_RULES = (
     Rule(name="unhappy customer", kind="negative_customer", answer_within=60),
@@ -17,19 +19,6 @@ DEFAULT_RULES = (
     Rule(name="complaint", kind="complaint_aspect", answer_within=240),
     Rule(name="praise", kind="praise", min_probability=0.85, answer_within=1440),
 )
-TOPICS_ZH = {
-    "taste": "口味",
-    "price": "价格",
-    "quality": "质量",
-    "service": "服务",
-    "delivery": "配送",
-    "packaging": "包装",
-    "appearance": "外观",
-    "complaint": "投诉",
-    "question": "咨询",
-    "praise": "好评",
-    GENERAL: "整体",
-}
 
 
 class Match(Document, frozen=True, kw_only=True):
@@ -64,9 +53,15 @@ def may_matter(record: Record, own: Collection[str]) -> bool:
 
 
 def matches(
-    record: Record, rules: Sequence[Rule], own: Collection[str], customer_id: str | None, now: datetime
+    record: Record,
+    rules: Sequence[Rule],
+    own: Collection[str],
+    customer_id: str | None,
+    now: datetime,
+    categories: Mapping[str, Name] | None = None,
 ) -> list[Match]:
-    """At most one match per own brand of the mention. `rules` most urgent first (rules_of)."""
+    """At most one match per own brand of the mention. `rules` most urgent first (rules_of); `categories` are
+    the names that a reason may say (index.categories.names; default: the shipped ones)."""
     mention, analysis = record.mention, record.analysis
     if mention.deleted or "advertisement" in analysis.intents or (analysis.spam or 0.0) >= SPAM:
         return []
@@ -76,7 +71,7 @@ def matches(
     for brand in mention.brands:
         fitting = [rule for rule in hits if brand in own and (not rule.brands or brand in rule.brands)]
         if fitting:
-            found.append(_match(fitting, record, brand))
+            found.append(_match(fitting, record, brand, categories or names()))
     return found
 
 
@@ -132,14 +127,16 @@ def topic_of(record: Record, *, praise: bool = False, wanted: Sequence[str] = ()
 
 
 def _aspects(record: Record, sentiment: str) -> list[str]:
-    return [aspect.name for aspect in record.analysis.aspects if aspect.sentiment == sentiment]
+    """What is spoken of that way. An opinion on the whole is the sentiment again and names no subject."""
+    found = record.analysis.aspects
+    return [aspect.name for aspect in found if aspect.sentiment == sentiment and aspect.name != OVERALL]
 
 
-def _match(fitting: Sequence[Rule], record: Record, brand: str) -> Match:
+def _match(fitting: Sequence[Rule], record: Record, brand: str, categories: Mapping[str, Name]) -> Match:
     rule = fitting[0]
     praise = rule.kind == "praise"
     topic = topic_of(record, praise=praise, wanted=rule.aspects)
-    reason_en, reason_zh = _reasons(rule, record, topic)
+    reason_en, reason_zh = _reasons(rule, record, categories.get(topic))
     return Match(
         rule=rule.name,
         brand=brand,
@@ -152,12 +149,12 @@ def _match(fitting: Sequence[Rule], record: Record, brand: str) -> Match:
     )
 
 
-def _reasons(rule: Rule, record: Record, topic: str) -> tuple[str, str]:
-    """Why the case exists, in one sentence each, from facts alone: no text from outside."""
-    zh = TOPICS_ZH.get(topic, topic)
+def _reasons(rule: Rule, record: Record, subject: Name | None) -> tuple[str, str]:
+    """Why the case exists, in one sentence each, from facts alone: no text from outside. `subject` is the
+    category it is about, None when it is about none."""
     sure = f"{probability(record):.0%}"
     reach = f"{reach_of(record):,}"
-    about, about_zh = ("", "") if topic in (GENERAL, "complaint", "praise") else (f" about {topic}", f"“{zh}”")
+    about, about_zh = (f" about {subject.en.lower()}", f"“{subject.zh}”") if subject else ("", "")
     if rule.kind == "negative_customer":
         thing = about_zh or "品牌"
         return f"A customer is unhappy{about} ({sure} sure).", f"已关联客户对{thing}不满（把握 {sure}）。"

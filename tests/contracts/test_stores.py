@@ -35,6 +35,7 @@ def _naive() -> ModuleType:
 
 naive = _naive()
 record, NOW = naive.record, naive.NOW
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture(params=STORES)
@@ -61,7 +62,9 @@ def test_an_address_nobody_knows_is_explained() -> None:
 
 
 def test_what_was_saved_comes_back_as_it_was(store: Store) -> None:
-    said = record(1, "好喝😋", title="标题", likes=3, followers=9, aspects={"taste": "positive"}, spam=0.1)
+    said = record(
+        1, "好喝😋", title="标题", likes=3, followers=9, aspects={"taste": "positive"}, spam=0.1, sarcasm=0.7
+    )
     assert store.save([said]) == ["inserted"]
     assert store.get([said.mention.id, "weibo:none"]) == [said, None]
     assert store.digests([said.mention.id, "weibo:none"]) == {
@@ -162,6 +165,45 @@ def test_a_correction_wins_and_survives_another_save(store: Store) -> None:
     assert ids(store, "改过", sentiments=("positive",), intents=("praise",), aspects=("price",)) == [1]
     assert store.facets(MentionQuery(), ["sentiment"])["sentiment"][0].key == "positive"
     assert len(list(store.corrections())) == 3
+
+
+def test_corrections_keep_who_when_and_whether_drawn_and_the_latest_of_a_field_wins(store: Store) -> None:
+    store.save([record(1), record(2)])
+    first = Correction(mention_id="weibo:1", field="sentiment", value="neutral", by="甲", at=NOW)
+    later = Correction(
+        mention_id="weibo:1", field="sentiment", value="positive", by="乙", at=NOW + MINUTE, drawn=True
+    )
+    other = Correction(mention_id="weibo:2", field="intents", value="", by="甲", at=NOW)
+    for correction in (later, first, other):  # `first` comes late and changes nothing
+        store.correct(correction)
+    assert sorted(store.corrections(), key=lambda c: c.mention_id) == [later, other]
+
+
+@pytest.mark.parametrize("again", ["same", "other model", "edited", "older"])
+def test_no_save_overwrites_what_a_person_said(store: Store, again: str) -> None:
+    version = version_of(NOW)
+    labels = {"intents": ("complaint",), "aspects": {"taste": "negative"}}
+    store.save([record(1, sentiment="negative", version=version, **labels)])
+    for field, value in (("sentiment", "positive"), ("intents", ""), ("aspects", "price:positive,store:neutral")):
+        store.correct(Correction(mention_id="weibo:1", field=field, value=value, by="me", at=NOW))
+    kept = list(store.corrections())
+    store.save(
+        {
+            "same": [record(1, sentiment="negative", version=version, **labels)],
+            "other model": [record(1, sentiment="neutral", model="better", version=version, **labels)],
+            "edited": [record(1, "改了", sentiment="neutral", version=version + 1, **labels)],
+            "older": [record(1, "旧的", sentiment="neutral", version=version - 1, **labels)],
+        }[again]
+    )
+    (found,) = store.get(["weibo:1"])
+    assert found
+    assert found.sentiment == "positive"
+    assert found.analysis.intents == ()
+    assert [(a.name, a.sentiment) for a in found.analysis.aspects] == [("price", "positive"), ("store", "neutral")]
+    assert ids(store, sentiments=("positive",), aspects=("store",)) == [1]
+    assert ids(store, intents=("complaint",)) == ids(store, aspects=("taste",)) == []
+    assert next(store.scan(MentionQuery())) == found
+    assert sorted(store.corrections(), key=str) == sorted(kept, key=str)
 
 
 def test_a_correction_that_cannot_be_kept_is_refused(store: Store) -> None:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from index import categories
 from index.alerts.replies import KINDS, LANGUAGES, draft_reply, fill, language_of, load_replies
 from index.documents import Author, Case, Customer
 from index.errors import SettingsError
-from nlp.aspects import NAMES
 
 WHEN = datetime(2026, 8, 14, tzinfo=UTC)
 
@@ -61,7 +61,7 @@ def test_every_language_has_words_for_every_aspect_and_kind(texts):
     for lang in LANGUAGES:
         assert set(texts[lang]) >= set(KINDS)
         for kind in ("complaint", "praise"):
-            assert set(texts[lang][kind]) == {"default", *NAMES}
+            assert set(texts[lang][kind]) == {"default", *categories.names()}
 
 
 def test_a_customer_is_greeted_by_name_and_order_a_stranger_by_nickname(texts):

@@ -7,9 +7,10 @@ from datetime import datetime
 import msgspec
 import pytest
 
+from index import categories
 from index.alerts.rules import DEFAULT_RULES, matches, may_matter, own_brands, rules_of
 from index.documents import Record
-from index.settings import Rule, Settings
+from index.settings import Category, Rule, Settings
 
 OWN = frozenset({"星野咖啡", "Noctua"})
 CUSTOMER = Rule(name="customer", kind="negative_customer", answer_within=60)
@@ -116,6 +117,29 @@ def test_two_brands_of_ours_in_one_post_are_two_matches(say, now):
 def test_the_topic_is_the_first_bad_aspect_else_the_intent(say, now, aspects, intents, topic):
     (match,) = found(say("1", aspects=aspects, intents=intents), CUSTOMER, now=now, customer="C1")
     assert match.topic == topic
+
+
+def test_an_opinion_on_the_whole_is_no_subject_and_opens_no_case_by_itself(say, now):
+    watched = Rule(name="whole", kind="complaint_aspect", aspects=("overall",))
+    for rule in (*(r for r in DEFAULT_RULES if r.kind == "complaint_aspect"), watched):
+        assert found(say("1", aspects={"overall": "negative"}), rule, now=now) == []
+    about = {"overall": "negative", "after_sales": "negative"}
+    (match,) = found(say("1", aspects=about), CUSTOMER, now=now, customer="C1")
+    assert match.topic == "after_sales"
+    (match,) = found(say("1", aspects={"overall": "negative"}), CUSTOMER, now=now, customer="C1")
+    assert (match.topic, match.reason_en) == ("general", "A customer is unhappy (90% sure).")
+
+
+@pytest.mark.parametrize("topic", [*categories.names(), "queue"])
+def test_a_reason_names_its_subject_in_both_languages_and_never_by_its_key(say, now, topic):
+    own = Settings(categories=(Category(name="queue", zh="排队", en="Waiting in line", examples=("x",)),))
+    record = say("1", aspects={topic: "negative"}, intents=("complaint", "question"))
+    (match,) = matches(record, (CUSTOMER,), OWN, "C1", now, categories.names(own))
+    name = categories.names(own)[topic]
+    if topic != "overall":
+        assert name.zh in match.reason_zh
+        assert f"about {name.en.lower()} " in match.reason_en
+    assert "_" not in match.reason_en + match.reason_zh
 
 
 def test_without_rules_of_its_own_a_brand_still_hears_of_trouble(say, now, settings):

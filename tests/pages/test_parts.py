@@ -14,7 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import address, filters, news, rising, safe, words
+from index import categories
+from index.alerts import rules
 from index.stores.protocol import Bucket, SentimentCounts
+from nlp import intents
 
 NOW = datetime(2026, 11, 22, 9, 0)  # noqa: DTZ001 (local time)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -72,6 +75,14 @@ def test_every_sentence_the_pages_ask_for_exists():
         asked |= set(re.findall(r"""\bt\(\s*"([a-z_.]+)\"""", file.read_text(encoding="utf-8")))
     assert asked
     assert not asked - words.catalogue("zh").keys()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_category_intent_and_topic_has_a_name(language, monkeypatch):
+    monkeypatch.setattr(words, "language", lambda: language)
+    for kind, keys in (("aspect", categories.names()), ("intent", intents.LABELS), ("topic", rules.TOPICS)):
+        for key in keys:
+            assert words.name(kind, key) != key, f"{kind}.{key}"
 
 
 def test_an_address_is_read_back_as_it_was_written():
