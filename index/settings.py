@@ -99,6 +99,16 @@ class Category(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     file: str | None = None
 
 
+class Elasticsearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to speak to the cluster when `store` is one. `ca_file`: the CA's certificate (PEM), absolute or inside
+    `home`; without it the operating system's are trusted. User, password and key come from the environment."""
+
+    ca_file: str | None = None
+    timeout: float = 30.0  # seconds for one answer: a slow aggregation over everything takes less than one
+    retries: int = 5  # of a busy cluster or a cut connection: with the pauses between them about six seconds
+    analyzer: Literal["standard", "smartcn", "ik_max_word"] = "standard"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything a process needs to know. `home` is set by load()."""
 
@@ -122,6 +132,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     channels: tuple[Channel, ...] = ()
     categories: tuple[Category, ...] = ()
     koc: Koc = Koc()
+    elasticsearch: Elasticsearch = Elasticsearch()
 
     def path(self, address: str) -> Path:
         """The file of a "sqlite:NAME" address, inside `home` unless absolute."""
@@ -159,10 +170,21 @@ def load(folder: Path | None = None) -> Settings:
 
 
 def secret(name: str | None, folder: Path) -> str | None:
-    """A secret from the environment, else from `folder`/.env; None when it is not set or `name` is None."""
+    """A secret from the environment, else from `folder`/.env, else from the file that NAME_FILE of either names
+    (as container secrets are handed over); None when it is not set or `name` is None. Raises SettingsError when
+    that file cannot be read."""
     if name is None:
         return None
-    return os.environ.get(name) or _dotenv(folder / ".env").get(name)
+    written = _dotenv(folder / ".env")
+    value, file = (os.environ.get(each) or written.get(each) for each in (name, f"{name}_FILE"))
+    return value or (_secret_file(f"{name}_FILE", folder / file) if file else None)
+
+
+def _secret_file(name: str, file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8").strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{name}: {file} cannot be read ({error}). Correct the path or its rights.") from error
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import yaml
 
-from index.settings import Brand, Category, Channel, Koc, Rule, Settings, Source
+from index.settings import Brand, Category, Channel, Elasticsearch, Koc, Rule, Settings, Source
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,9 +21,10 @@ def tracked_files() -> list[Path]:
     return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
-@pytest.mark.parametrize(
-    "part", [Settings, Brand, Source, Rule, Category, Channel, Koc], ids=lambda part: part.__name__
-)
+PARTS = [Settings, Brand, Source, Rule, Category, Channel, Koc, Elasticsearch]
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
 def test_every_setting_is_described_in_the_example(part: type[msgspec.Struct]) -> None:
     example = (ROOT / "dashboard/templates/earshot.toml").read_text(encoding="utf-8")
     described = set(re.findall(r"^#?\s*([a-z_]+)\s*=", example, re.MULTILINE)) | {"koc", "home"}
