@@ -14,6 +14,7 @@ import msgspec
 
 SentimentLabel = Literal["negative", "neutral", "positive", "unsure"]
 SENTIMENTS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive", "unsure")
+INTENTS = ("complaint", "question", "praise", "purchase_intent", "suggestion", "advertisement")  # none: other
 Kind = Literal["post", "comment", "review", "article"]
 EPOCH = datetime.fromtimestamp(0, UTC)
 CaseState = Literal["new", "assigned", "replied", "closed"]

@@ -16,13 +16,22 @@ def corrected(record: Record, corrections: Iterable[Correction]) -> Record:
         if correction.field == "sentiment":
             record = msgspec.structs.replace(record, corrected_sentiment=_sentiment(value))
             continue
-        names = tuple(part.strip() for part in value.split(",") if part.strip())
         if correction.field == "intents":
-            analysis = msgspec.structs.replace(record.analysis, intents=names)
+            analysis = msgspec.structs.replace(record.analysis, intents=names_of(value))
         else:
-            analysis = msgspec.structs.replace(record.analysis, aspects=tuple(map(_aspect, names)))
+            analysis = msgspec.structs.replace(record.analysis, aspects=aspects_of(value))
         record = msgspec.structs.replace(record, analysis=analysis)
     return record
+
+
+def names_of(value: str) -> tuple[str, ...]:
+    """The parts of a correction's value: "complaint,question" -> ("complaint", "question")."""
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def aspects_of(value: str) -> tuple[Aspect, ...]:
+    """The aspects of a correction's value, "taste:negative,price:positive". Raises ValueError."""
+    return tuple(map(_aspect, names_of(value)))
 
 
 def _sentiment(value: str) -> SentimentLabel:
