@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 
 from dashboard.commands import (
     cases,
+    corrections,
     crawl,
     customers,
     demo,
@@ -22,6 +23,7 @@ from dashboard.commands import (
     import_file,
     init,
     replay,
+    rescore,
     run,
     search,
     serve,
@@ -86,6 +88,8 @@ for module in (
     search,
     export,
     cases,
+    corrections,
+    rescore,
     status,
     replay,
     doctor,

@@ -33,10 +33,14 @@ class Understood(NamedTuple):
 
 
 class Analyser:
-    """Masks and understands mentions. With `settings.pseudonyms` authors are known by a keyed hash only."""
+    """Masks and understands mentions. With `settings.pseudonyms` authors are known by a keyed hash only.
+
+    `version` goes into each Analysis: it changes when the same text could get another one.
+    """
 
     def __init__(self, settings: Settings, model: SentimentModel) -> None:
         self.model = model
+        self.version = model.version
         self._pseudonym = open_contacts(settings.home).digest if settings.pseudonyms else None
 
     def mask(self, mention: Mention) -> Masked:
@@ -71,7 +75,7 @@ class Analyser:
         wants = intents.find(text, sentiment=mood.probabilities, aspects=found)
         return Analysis(
             model=self.model.name,
-            model_version=self.model.version,
+            model_version=self.version,
             analysed_at=now,
             lang=language.detect(text),
             sentiment=mood.label,

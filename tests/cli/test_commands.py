@@ -6,6 +6,7 @@ import csv
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import pytest
 
 from dashboard.cli import app
 from index import settings as settings_module
+from index.documents import Correction
+from index.stores import open_store
 
 Earshot = Callable[..., Any]
 COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
@@ -233,3 +236,42 @@ def test_the_module_runs_as_the_command_does() -> None:
     done = subprocess.run([sys.executable, "-m", "dashboard.cli", "nonsense"], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("earshot: ")
+
+
+def correct(home: Path, number: int, field: str, value: str) -> None:
+    store = open_store(settings_module.load(home))
+    moment = datetime(2026, 8, 16, tzinfo=UTC)
+    store.correct(Correction(mention_id=f"weibo:{number}", field=field, value=value, by="小李", at=moment))
+    store.close()
+
+
+def test_corrections_are_counted_and_written_as_training_rows(
+    filled: Earshot, branded: Path, tmp_path: Path
+) -> None:
+    correct(branded, 1, "sentiment", "neutral")
+    correct(branded, 2, "aspects", "taste:positive,price:negative")
+    file = tmp_path / "rows.jsonl"
+    report = filled("corrections", "--export", str(file), "--json").json
+    assert report["rows"] == 2
+    assert {"field": "sentiment", "labels": 1, "drawn": 0} in report["fields"]
+    mood, aspects = (msgspec.json.decode(line) for line in file.read_bytes().splitlines())
+    assert (mood["label"], mood["source"], mood["by"]) == ("neutral", "corrections", "小李")
+    assert aspects["aspects"] == {"taste": 1, "price": -1}
+    assert filled("corrections", "--field", "taste").code == 2
+    assert filled("corrections", "--export", str(tmp_path / "no" / "x.jsonl")).code == 1
+
+
+def test_rescoring_after_a_change_of_the_model_and_not_without_one(filled: Earshot, branded: Path) -> None:
+    unchanged = filled("rescore", "--json").json
+    assert (unchanged["examined"], unchanged["current"], unchanged["rescored"]) == (2, 2, 0)
+    store = open_store(settings_module.load(branded))
+    (record,) = store.get(["weibo:1"])
+    assert record
+    old = msgspec.structs.replace(record.analysis, model_version="0", sentiment="positive", intents=())
+    store.save([msgspec.structs.replace(record, analysis=old)])
+    report = filled("rescore", "--json").json
+    assert (report["current"], report["rescored"], report["stopped"]) == (1, 1, False)
+    (again,) = store.get(["weibo:1"])
+    assert again
+    assert again.analysis == msgspec.structs.replace(record.analysis, analysed_at=again.analysis.analysed_at)
+    store.close()
