@@ -5,16 +5,19 @@ Pure, for every store: the facts about authors (Store.author_facts) are made of 
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Protocol
 
-SECOND = 1_000_000
+from index.stores.days import SECOND
+
 BURST_POSTS = 5
 BURST_WINDOW = 600 * SECOND
 # Three accounts do not write the same long text within a day by chance: they share it, or somebody pays for it.
 COORDINATED_AUTHORS = 3
 COORDINATED_WINDOW = 86_400 * SECOND
+_CLUSTER_KEY = re.compile("[0-9a-f]{1,15}")
 
 
 class Post(Protocol):
@@ -85,3 +88,12 @@ def _together(posts: list[Post]) -> set[int]:
             found.update(each.ts for each in posts[max(start, marked) : end + 1])
             marked = end + 1
     return found
+
+
+def cluster_number(key: str) -> int:
+    """A key of near-duplicates as a number; -1, which nothing has, for what is no key."""
+    return int(key, 16) if _CLUSTER_KEY.fullmatch(key) else -1
+
+
+def cluster_key(number: int) -> str:
+    return f"{number:015x}"

@@ -20,12 +20,13 @@ from index.database import Database
 from index.documents import Author, AuthorFacts, Correction, Influence, Mention, Record
 from index.errors import NotFound
 from index.query import MentionQuery
+from index.stores.days import Days, microseconds
 from index.stores.protocol import AuthorStat, Bucket, Facet, Page, Saved
 from index.stores.sqlite_conditions import Conditions
 from index.stores.sqlite_counts import Counting
 from index.stores.sqlite_people import People
 from index.stores.sqlite_search import Searcher
-from index.stores.sqlite_tallies import TALLIES_VERSION, Days, Tallies, microseconds, rebuild
+from index.stores.sqlite_tallies import TALLIES_VERSION, Tallies, rebuild
 from index.stores.sqlite_terms import Terms
 from index.stores.sqlite_write import Writer
 from index.text import TOKENISER_VERSION, token_string

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import apsw
 
 from index.documents import Mention, Record
-from index.stores.sqlite_draft import Draft
-from index.stores.sqlite_tallies import SENTIMENT_NUMBERS, Days, Row, Tallies, microseconds
-from index.stores.sqlite_terms import Terms, cluster_number
+from index.stores.days import SECOND, Days, microseconds
+from index.stores.draft import SPAM, Draft
+from index.stores.posts import cluster_number
+from index.stores.sqlite_tallies import SENTIMENT_NUMBERS, Row, Tallies
+from index.stores.sqlite_terms import Terms
 from index.text import token_string
 
-SECOND = 1_000_000
 SLOTS = 1024  # mentions that fit into one second of row ids
-SPAM = 0.5
 
 _MENTION = f"mention VALUES ({', '.join('?' * len(Row._fields))})"
 _PUT_BODY = "INSERT OR REPLACE INTO body VALUES (?, ?, ?, ?, ?, ?, ?)"

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from index.database import Database
 from index.documents import SENTIMENTS
-from index.errors import QueryError
 from index.query import And, FieldIs, MentionQuery, Node, Not, Or, Term, parse
-from index.stores.sqlite_batch import SECOND, SLOTS
-from index.stores.sqlite_tallies import microseconds
-from index.stores.sqlite_terms import Terms, cluster_number
+from index.stores.days import SECOND, microseconds
+from index.stores.posts import cluster_number
+from index.stores.sqlite_batch import SLOTS
+from index.stores.sqlite_terms import Terms
 from index.text import normalise
 
 
@@ -86,10 +84,10 @@ class Conditions:
             rows.add(f"{rows.key} >= ? AND m.ts >= ?", since // SECOND * SLOTS, since)
         if query.until:
             until = microseconds(query.until)
-            rid = (until // SECOND + 1 + self._slack()) * SLOTS
+            rid = (until // SECOND + 1 + self.slack()) * SLOTS
             rows.add(f"{rows.key} < ? AND m.ts < ?", rid, until)
 
-    def _slack(self) -> int:
+    def slack(self) -> int:
         """How many seconds the most crowded second has spilled into later ones."""
         row = self._database.one("SELECT value FROM meta WHERE key = 'slack'")
         return int(row[0]) if row else 0
@@ -232,20 +230,3 @@ def _match(node: Node) -> str | None:
             return f"({(' AND ' if isinstance(node, And) else ' OR ').join(p for p in parts if p)})"
         case _:
             return None
-
-
-def write_cursor(*values: Any) -> str:
-    """A place in a list as text that is safe in a URL."""
-    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
-
-
-def read_cursor(cursor: str, sort: str) -> Sequence[Any]:
-    """The place. Raises QueryError when the text was damaged or belongs to another order."""
-    try:
-        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not (isinstance(values, list) and values[0] == sort and isinstance(values[-1], int)):
-            raise ValueError(sort)
-        return values[1:]
-    except (ValueError, binascii.Error, IndexError) as error:
-        message = "The link to this page of results is damaged: start again from the first page."
-        raise QueryError(message, cursor, 0) from error

@@ -12,13 +12,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from index.database import Database
-from index.documents import SENTIMENTS
+from index.documents import EPOCH, SENTIMENTS
 from index.query import MentionQuery
+from index.stores.days import SECOND, Days, local, microseconds
+from index.stores.posts import cluster_key
 from index.stores.protocol import Bucket, Facet, SentimentCounts
-from index.stores.sqlite_batch import SECOND, SLOTS
+from index.stores.sqlite_batch import SLOTS
 from index.stores.sqlite_conditions import Conditions, one_of, sentiment_numbers
-from index.stores.sqlite_tallies import EPOCH, SENTIMENT_NUMBERS, Days, local, microseconds
-from index.stores.sqlite_terms import ALL, Terms, cluster_key
+from index.stores.sqlite_tallies import SENTIMENT_NUMBERS
+from index.stores.sqlite_terms import ALL, Terms
 
 Field = Literal[Facet, "day"]
 Counts = Counter[tuple[int, int]]  # (term or day, sentiment) -> mentions

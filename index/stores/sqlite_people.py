@@ -13,12 +13,12 @@ import apsw
 import msgspec
 
 from index.database import Database
-from index.documents import SENTIMENTS, Author, AuthorFacts, Influence, Mention, encode
+from index.documents import EPOCH, SENTIMENTS, Author, AuthorFacts, Influence, Mention, encode
 from index.query import MentionQuery
+from index.stores.days import Days
 from index.stores.posts import Copies, burst_posts
 from index.stores.protocol import AuthorStat, SentimentCounts
 from index.stores.sqlite_conditions import Conditions
-from index.stores.sqlite_tallies import EPOCH, Days
 from index.stores.sqlite_terms import Terms
 from index.stores.sqlite_write import Writer
 
@@ -27,9 +27,10 @@ ADVERTISEMENT = "advertisement"
 
 _mentions = msgspec.json.Decoder(Mention)
 _influences = msgspec.json.Decoder(Influence)
-_SUMS = "count(*), coalesce(sum(m.engagement), 0), " + ", ".join(
+_SUMS = "count(*) AS mentions, coalesce(sum(m.engagement), 0) AS engagement, " + ", ".join(
     f"sum(m.sentiment = {n})" for n in range(len(SENTIMENTS))
 )
+_SCORES_OF_BRANDS = "influence WHERE brand IN (SELECT value FROM json_each(?))"
 
 
 class People:
@@ -48,21 +49,28 @@ class People:
         brands = [*query.brands, ""] if query.brands else None
         with self._database.read():
             rows = self._conditions.rows(query)
-            sql = f"SELECT m.author, {_SUMS} {rows.sql} AND m.author IS NOT NULL GROUP BY m.author"
-            bindings: list[Any] = list(rows.bindings)
+            grouped = f"SELECT m.author, {_SUMS} {rows.sql} AND m.author IS NOT NULL GROUP BY m.author"
             if by == "koc":
-                best = "SELECT author, max(score) AS score FROM influence"
-                if brands:
-                    best += " WHERE brand IN (SELECT value FROM json_each(?))"
-                    bindings.insert(0, json.dumps(brands))
+                scores = "influence" if brands is None else _SCORES_OF_BRANDS
                 sql = (
-                    f"WITH best AS ({best} GROUP BY author) SELECT s.* FROM ({sql}) s "  # noqa: S608
-                    "JOIN best ON best.author = s.author ORDER BY best.score DESC, s.author"
+                    f"WITH groups AS ({grouped}), "  # noqa: S608
+                    f"best AS (SELECT author, max(score) AS score FROM {scores} GROUP BY author) "
+                    "SELECT g.* FROM groups g JOIN best b ON b.author = g.author JOIN author a ON a.id = g.author "
+                    "ORDER BY b.score DESC, a.author_id LIMIT ?"
                 )
+                bindings = [*rows.bindings, *([] if brands is None else [json.dumps(brands)]), limit]
             else:
-                sql += f" ORDER BY {2 if by == 'mentions' else 3} DESC, m.author"
-            groups = self._database.all(f"{sql} LIMIT ?", (*bindings, limit))
-            return [self._stat(group, brands) for group in groups]
+                # The ids, by which equals are ordered, are looked up only for those who can be among the first
+                which = "mentions" if by == "mentions" else "engagement"
+                sql = (
+                    f"WITH groups AS MATERIALIZED ({grouped}), last AS "  # noqa: S608
+                    f"(SELECT {which} AS n FROM groups ORDER BY n DESC LIMIT 1 OFFSET ?) "
+                    "SELECT g.* FROM groups g JOIN author a ON a.id = g.author "
+                    f"WHERE {which} >= coalesce((SELECT n FROM last), {which}) "
+                    f"ORDER BY {which} DESC, a.author_id LIMIT ?"
+                )
+                bindings = [*rows.bindings, limit - 1, limit]
+            return [self._stat(group, brands) for group in self._database.all(sql, bindings)]
 
     def one(self, author_id: str) -> AuthorStat | None:
         with self._database.read():
@@ -92,8 +100,8 @@ class People:
                 if post.author is not None:
                     by_author[post.author].append(post)
             wanted = self._numbers(authors) if authors is not None else set(by_author)
-            found = sorted(((len(by_author[a]), a) for a in wanted if a in by_author), reverse=True)
-            return [self._facts(brand, author, by_author[author], copies) for _, author in found]
+            found = [self._facts(brand, a, by_author[a], copies) for a in wanted if a in by_author]
+            return sorted(found, key=lambda facts: (-facts.posts, facts.author.id))
 
     def set_influence(self, scores: Sequence[Influence]) -> None:
         with self._writer.transaction() as connection:
@@ -140,14 +148,15 @@ class People:
         """The author as their newest version of any mention shows them, and the customer they are."""
         sql = (
             "SELECT b.mention, a.customer FROM mention m JOIN body b ON b.rid = m.rid "
-            "JOIN author a ON a.id = m.author WHERE m.author = ? ORDER BY b.version DESC, m.rid DESC LIMIT 1"
+            "JOIN author a ON a.id = m.author WHERE m.author = ? "
+            "ORDER BY b.version DESC, m.ts DESC, b.mid DESC LIMIT 1"
         )
         row = self._database.one(sql, (number,))
         author = _mentions.decode(row[0]).author if row else None
         return (author, row[1]) if row and author else None
 
     def _influence(self, number: int, brands: list[str] | None) -> Influence | None:
-        sql = "SELECT document, brand FROM influence WHERE author = ? ORDER BY score DESC"
+        sql = "SELECT document, brand FROM influence WHERE author = ? ORDER BY score DESC, brand"
         for document, brand in self._database.all(sql, (number,)):
             if brands is None or brand in brands:
                 return _influences.decode(document)

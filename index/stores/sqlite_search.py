@@ -10,16 +10,20 @@ import msgspec
 
 from index.database import Database
 from index.documents import Analysis, Correction, Mention, Record
-from index.query import MentionQuery, highlight, parse
+from index.query import MentionQuery, Sort, highlight, parse
 from index.stores.corrections import corrected
+from index.stores.cursors import read_cursor, write_cursor
+from index.stores.days import SECOND
 from index.stores.protocol import Hit, Page
-from index.stores.sqlite_conditions import Conditions, Rows, read_cursor, write_cursor
+from index.stores.sqlite_batch import SLOTS
+from index.stores.sqlite_conditions import Conditions, Rows
 
 _mentions = msgspec.json.Decoder(Mention)
 _analyses = msgspec.json.Decoder(Analysis)
 _corrections = msgspec.json.Decoder(Correction)
 
-Place = tuple[Any, int]  # what the order goes by, and the row id that decides between equals
+Place = tuple[tuple[Any, ...], int]  # what the order goes by, the id of the mention last; and the row id
+_MID = "(SELECT mid FROM body WHERE rid = m.rid)"
 
 
 class Searcher:
@@ -28,15 +32,17 @@ class Searcher:
         self._conditions = conditions
 
     def search(self, query: MentionQuery, *, limit: int, cursor: str | None, marked: bool) -> Page:
-        after = read_cursor(cursor, query.sort) if cursor else None
         with self._database.read():
-            places = self._places(query, limit + 1, after)
+            rows = self._conditions.rows(query)
+            order = "newest" if query.sort == "relevance" and rows.match is None else query.sort
+            after = read_cursor(cursor, order, 2 if order == "newest" else 3) if cursor else None
+            places = self._places(order, rows, limit + 1, after)
             shown = places[:limit]
             records = self._records([rid for _, rid in shown])
         node = parse(query.text) if marked else None
         hits = tuple(Hit(record=r, highlights=highlight(r.mention.full_text, node)) for r in records)
         more = len(places) > limit
-        return Page(hits=hits, cursor=write_cursor(query.sort, *shown[-1]) if more and shown else None)
+        return Page(hits=hits, cursor=write_cursor(order, *shown[-1][0]) if more and shown else None)
 
     def scan(self, query: MentionQuery, *, batch: int) -> Iterator[Record]:
         """Newest first. Each batch is a picture of its own, so that a long export holds nobody up."""
@@ -49,7 +55,7 @@ class Searcher:
             yield from records
             if len(places) < batch:
                 return
-            after = places[-1]
+            after = places[-1][0]
 
     def get(self, ids: Sequence[str]) -> list[Record | None]:
         sql = "SELECT mid, rid FROM body WHERE mid IN (SELECT value FROM json_each(?))"
@@ -59,38 +65,55 @@ class Searcher:
         by_id = {record.mention.id: record for record in records}
         return [by_id.get(i) for i in ids]
 
-    def _places(self, query: MentionQuery, limit: int, after: Sequence[Any] | None) -> list[Place]:
-        rows = self._conditions.rows(query)
-        if query.sort == "engagement":
+    def _places(self, order: Sort, rows: Rows, limit: int, after: Sequence[Any] | None) -> list[Place]:
+        if order == "engagement":
             return self._most_engaging(rows, limit, after)
-        if query.sort == "relevance" and rows.match is not None:
+        if order == "relevance":
             return self._most_relevant(rows, limit, after)
         return self._newest(rows, limit, after)
 
     def _newest(self, rows: Rows, limit: int, after: Sequence[Any] | None) -> list[Place]:
+        """By moment, then id. Row ids follow the moments up to the second and what it spills into later ones, so
+        a page is found by row id and the seconds it touches are then put in exact order."""
         if after:
-            rows.add(f"{rows.key} < ?", after[-1])
-        sql = f"SELECT NULL, {rows.key} {rows.sql} ORDER BY {rows.key} DESC LIMIT ?"
-        return self._database.all(sql, (*rows.bindings, limit))
+            ts, mid = after
+            key = (ts // SECOND + 1 + self._conditions.slack()) * SLOTS
+            rows.add(f"{rows.key} < ? AND (m.ts < ? OR (m.ts = ? AND {_MID} < ?))", key, ts, ts, mid)
+        sql = f"SELECT m.ts {rows.sql} ORDER BY {rows.key} DESC LIMIT ?"
+        found = self._database.all(sql, (*rows.bindings, limit))
+        if len(found) == limit:
+            rows.add(f"{rows.key} >= ?", min(found)[0] // SECOND * SLOTS)
+        sql = f"SELECT m.ts, {_MID} AS mid, m.rid {rows.sql} ORDER BY m.ts DESC, mid DESC LIMIT ?"
+        return [(row[:2], row[2]) for row in self._database.all(sql, (*rows.bindings, limit))]
 
     def _most_engaging(self, rows: Rows, limit: int, after: Sequence[Any] | None) -> list[Place]:
-        """Unknown engagement comes last."""
+        """Unknown engagement comes last; newer first among equals. The id, which is costly to read, is looked up
+        only where it decides: among those equal to the last of the page."""
+        order = "coalesce(m.engagement, -1) AS e, m.ts"
         if after:
-            rows.add("(coalesce(m.engagement, -1), m.rid) < (?, ?)", *after)
-        order = "ORDER BY coalesce(m.engagement, -1) DESC, m.rid DESC"
-        sql = f"SELECT coalesce(m.engagement, -1), m.rid {rows.sql} {order} LIMIT ?"
-        return self._database.all(sql, (*rows.bindings, limit))
+            rows.add(
+                "((coalesce(m.engagement, -1), m.ts) < (?, ?) "
+                f"OR (coalesce(m.engagement, -1), m.ts, {_MID}) < (?, ?, ?))",
+                *(*after[:2], *after),
+            )
+        sql = f"SELECT {order} {rows.sql} ORDER BY e DESC, m.ts DESC LIMIT ?"
+        found = self._database.all(sql, (*rows.bindings, limit))
+        if len(found) == limit:
+            rows.add("(coalesce(m.engagement, -1), m.ts) >= (?, ?)", *found[-1])
+        sql = f"SELECT {order}, {_MID} AS mid, m.rid {rows.sql} ORDER BY e DESC, m.ts DESC, mid DESC LIMIT ?"
+        return [(row[:3], row[3]) for row in self._database.all(sql, (*rows.bindings, limit))]
 
     def _most_relevant(self, rows: Rows, limit: int, after: Sequence[Any] | None) -> list[Place]:
         """By BM25; newer first among equals. Scores drift as mentions come in, so a cursor is continued from
         the present score of its mention; the score it carries serves when that mention is gone."""
         if after:
-            score, rid = after
+            score, rid, _ = after
             sql = "SELECT rank FROM fts WHERE fts MATCH ? AND rowid = ?"
             now = self._database.one(sql, (rows.match, rid))
             rows.add("(fts.rank > ? OR (fts.rank = ? AND fts.rowid < ?))", *([now[0] if now else score] * 2), rid)
         sql = f"SELECT fts.rank, fts.rowid {rows.sql} ORDER BY fts.rank, fts.rowid DESC LIMIT ?"
-        return self._database.all(sql, (*rows.bindings, limit))
+        found = self._database.all(sql, (*rows.bindings, limit))
+        return [((score, rid, ""), rid) for score, rid in found]
 
     def _records(self, rids: Sequence[int]) -> list[Record]:
         """The records at these row ids, in this order."""

@@ -6,34 +6,17 @@ The writer adds and subtracts inside its own transaction, so the tallies are nev
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from itertools import permutations
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 import apsw
 
 from index.documents import SENTIMENTS
+from index.stores.days import Days
 from index.stores.sqlite_terms import ALL, Terms
 
-SECOND = 1_000_000
 TALLIES_VERSION = 2  # raise it when what add() counts changes: files are then counted again when opened
-EPOCH = datetime.fromtimestamp(0, UTC)
 SENTIMENT_NUMBERS: dict[str, int] = {name: number for number, name in enumerate(SENTIMENTS)}
-
-
-def microseconds(moment: datetime) -> int:
-    """Microseconds since 1970, exact; negative before."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
-
-
-def local(moment: datetime, zone: ZoneInfo) -> datetime:
-    """The moment on the clocks of a zone; in UTC at the very ends of the calendar, where no zone fits."""
-    try:
-        return moment.astimezone(zone)
-    except OverflowError:
-        return moment
 
 
 class Row(NamedTuple):
@@ -56,29 +39,6 @@ class Row(NamedTuple):
     followers: int | None
     fingerprint: int
     cluster: int | None
-
-
-class Days:
-    """Local days of a zone, numbered as date.toordinal()."""
-
-    def __init__(self, zone: str) -> None:
-        self.zone = ZoneInfo(zone)
-        # A zone changes its offset on a quarter of an hour at the finest
-        self._quarter = lru_cache(maxsize=4096)(self._day_of_quarter)
-
-    def day(self, ts: int) -> int:
-        """The local day of a moment in microseconds since 1970."""
-        return self._quarter(ts // (900 * SECOND))
-
-    def _day_of_quarter(self, quarter: int) -> int:
-        return local(EPOCH + timedelta(seconds=quarter * 900), self.zone).toordinal()
-
-    def start(self, day: int) -> datetime:
-        """When a local day begins, in UTC."""
-        try:
-            return datetime.fromordinal(day).replace(tzinfo=self.zone).astimezone(UTC)
-        except (OverflowError, ValueError):  # the calendar ends here
-            return datetime.min.replace(tzinfo=UTC) if day <= 1 else datetime.max.replace(tzinfo=UTC)
 
 
 class Tallies:

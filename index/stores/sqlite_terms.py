@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -16,17 +15,7 @@ from index.text import normalise
 
 REMEMBERED = 50_000  # orders of lists kept in memory
 LISTS = ("brands", "aspects", "intents")
-_CLUSTER_KEY = re.compile("[0-9a-f]{1,15}")
 ALL = 0  # stands for "every brand" in the tallies
-
-
-def cluster_number(key: str) -> int:
-    """A key of near-duplicates as the number that the file keeps; -1, which nothing has, for what is no key."""
-    return int(key, 16) if _CLUSTER_KEY.fullmatch(key) else -1
-
-
-def cluster_key(number: int) -> str:
-    return f"{number:015x}"
 
 
 class Terms:

@@ -16,10 +16,11 @@ from index.database import Database
 from index.documents import Analysis, Correction, Mention, Record, encode
 from index.errors import NotFound, StoreError
 from index.stores.corrections import corrected
+from index.stores.days import Days
+from index.stores.draft import Draft, Stored, decide, leaves_trace
 from index.stores.protocol import Saved
 from index.stores.sqlite_batch import Batch, Old
-from index.stores.sqlite_draft import Draft, Stored, decide, leaves_trace
-from index.stores.sqlite_tallies import Days, Row
+from index.stores.sqlite_tallies import Row
 from index.stores.sqlite_terms import Terms
 
 _mentions = msgspec.json.Decoder(Mention)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -183,22 +184,27 @@ def check(store: Store, question: MentionQuery, expected: list[Record]) -> None:
     ids = {r.mention.id for r in expected}
     assert {r.mention.id for r in store.scan(question)} == ids
     assert store.count(question) == len(ids)
-    pages, cursor = [], None
-    while True:
-        page = store.search(question, limit=4, cursor=cursor, highlight=False)
-        pages += [hit.record for hit in page.hits]
-        cursor = page.cursor
-        if cursor is None:
-            break
-    assert sorted(r.mention.id for r in pages) == sorted(ids)
-    seconds = [int(r.mention.published_at.timestamp() // 1) for r in pages]
-    assert seconds == sorted(seconds, reverse=True)
+    by_time = sorted(expected, key=lambda r: (r.mention.published_at, r.mention.id), reverse=True)
+    assert list(store.scan(question, batch=3)) == by_time
+    assert in_pages(store, msgspec.structs.replace(question, sort="newest")) == by_time
+    by_engagement = sorted(by_time, key=naive.engagement, reverse=True)
+    assert in_pages(store, msgspec.structs.replace(question, sort="engagement")) == by_engagement
     for field, buckets in store.facets(question, FACETS, size=100).items():
         assert {b.key: counts(b) for b in buckets} == naive.facet(expected, field)
     for step, form in (("day", "%Y-%m-%d"), ("hour", "%Y-%m-%dT%H:00")):
         for zone in ("Asia/Shanghai", "America/New_York"):
             found = store.histogram(question, step=step, zone=zone)  # type: ignore[arg-type]
             assert {b.key: counts(b) for b in found} == naive.histogram(expected, form, zone)
+
+
+def in_pages(store: Store, question: MentionQuery) -> list[Record]:
+    found, cursor = [], None
+    while True:
+        page = store.search(question, limit=4, cursor=cursor, highlight=False)
+        found += [hit.record for hit in page.hits]
+        cursor = page.cursor
+        if cursor is None:
+            return found
 
 
 def counts(bucket: Any) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""A record on its way into SQLite, and the pure decision what saving it does."""
+"""A record on its way into a store, and the pure decision what saving it does."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import msgspec
 from index.documents import EPOCH, Record, encode
 from index.stores.protocol import Saved
 from index.text import token_string
+
+SPAM = 0.5  # from here on a mention counts as spam
 
 
 class Stored(NamedTuple):
