@@ -44,6 +44,7 @@ KEYS: dict[str, Key] = {
     "since": Key(None),
     "until": Key(None),
     "writer": Key(""),
+    "like": Key(""),
     "sort": Key("newest", ("newest", "engagement", "relevance")),
     "page": Key(1),
     "queue": Key("open", ("open", "mine", "replied", "closed", "praise")),

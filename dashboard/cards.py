@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from dashboard import safe, words
+from dashboard.folding import Card
 from dashboard.words import t
 from index.documents import Customer, Mention, Record
-from index.stores.protocol import Hit
 
 SIGNS = {"negative": "−", "neutral": "○", "positive": "+", "unsure": "?"}
-_NOT_WORDS = re.compile(r"[\W\d_]+")
-
-
-class Card(NamedTuple):
-    """A hit and how many of the same text were folded into it."""
-
-    hit: Hit
-    same: int = 0
-
-
-def folded(hits: Sequence[Hit]) -> list[Card]:
-    """Hits whose texts differ in nothing but signs and digits become one card, the first of them."""
-    seen: dict[str, int] = {}
-    cards: list[Card] = []
-    for hit in hits:
-        key = _NOT_WORDS.sub("", hit.record.mention.full_text).lower() or hit.record.mention.id
-        if key in seen:
-            cards[seen[key]] = cards[seen[key]]._replace(same=cards[seen[key]].same + 1)
-        else:
-            seen[key] = len(cards)
-            cards.append(Card(hit))
-    return cards
 
 
 def sentiment_label(sentiment: str, *, corrected: bool = False) -> str:
@@ -49,7 +25,7 @@ def card(shown: Card, customer: Customer | None = None, *, whole: bool = False) 
     """The card's HTML: label, platform, author, age, engagement; the text with highlights; tags."""
     record = shown.hit.record
     parts = [head(record, customer), body(record.mention, shown.hit.highlights, whole=whole), tags(record)]
-    if shown.same:
+    if shown.same and shown.cluster is None:  # of a cluster the page offers the list
         parts.append(f'<div class="muted same">{t("card.same", n=shown.same)}</div>')
     return "".join(parts)
 

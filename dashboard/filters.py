@@ -82,6 +82,7 @@ def mention_query(chosen: Mapping[str, Any], zone: ZoneInfo, now: datetime | Non
         intents=tuple(chosen["intent"]),
         langs=tuple(chosen["language"]),
         authors=(chosen["writer"],) if chosen["writer"] else (),
+        clusters=(chosen["like"],) if chosen["like"] else (),
         linked={"yes": True, "no": False}.get(chosen["linked"]),
         min_followers=None if chosen["reach"] == "any" else int(chosen["reach"]),
         hide_spam=chosen["spam"] == "hide",

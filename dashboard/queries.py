@@ -20,6 +20,7 @@ from msgspec import structs
 from dashboard.commands.parts import open_parts
 from dashboard.commands.replay import map_of
 from dashboard.filters import Step
+from dashboard.folding import FoldedPage, next_page
 from index import audit
 from index import settings as settings_file
 from index.alerts.cases import Cases
@@ -162,6 +163,17 @@ def _mentions(_desk: Desk, state: State, query: MentionQuery, limit: int, page: 
     if before is not None and before.cursor is None:
         return Page(hits=())
     return _desk.ask(_desk.store.search, query, limit=limit, cursor=before.cursor if before else None)
+
+
+def folded(query: MentionQuery, limit: int, page: int) -> FoldedPage:
+    """Page `page` (from 1) of the list without near-duplicates, or the last one. Raises QueryError."""
+    return _folded(desk(), desk().state(), query, limit, page)
+
+
+@_keep()
+def _folded(_desk: Desk, state: State, query: MentionQuery, limit: int, page: int) -> FoldedPage:
+    before = _folded(_desk, state, query, limit, page - 1) if page > 1 else None
+    return _desk.ask(next_page, _desk.store, query, limit, before)
 
 
 def top_authors(query: MentionQuery, by: AuthorOrder, limit: int = 50) -> list[AuthorStat]:

@@ -23,7 +23,7 @@ FILTERS = (
     "until",
     "writer",
 )
-ALL = (*FILTERS, "q", "sentiment", "page")
+ALL = (*FILTERS, "like", "q", "sentiment", "page")
 
 
 def draw() -> None:
@@ -144,6 +144,8 @@ def described() -> list[str]:
             said.append(t(f"filter_{name}.{chosen[name]}"))
     if chosen["writer"]:
         said.append(t("mentions.by_writer", name=_writer_name(chosen["writer"])))
+    if chosen["like"]:
+        said.append(t("mentions.alike"))
     return said
 
 

@@ -11,7 +11,12 @@ from importlib import resources
 from index.database import Database
 from index.settings import Settings
 
-FRAGMENTS = (("index", "audit.sql"), ("index.crm", "schema.sql"), ("index.alerts", "schema.sql"))
+FRAGMENTS = (
+    ("index", "audit.sql"),
+    ("index", "clusters.sql"),
+    ("index.crm", "schema.sql"),
+    ("index.alerts", "schema.sql"),
+)
 
 
 def open_records(settings: Settings) -> Database:

@@ -14,8 +14,11 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
+from msgspec.structs import replace
+
 from index import log, metrics
 from index.alerts.engine import AlertEngine
+from index.clusters import Clusters
 from index.crm.customers import Customers
 from index.crm.linking import Linker
 from index.database import Database
@@ -24,7 +27,8 @@ from index.errors import EarshotError, InboxError, ModelError, NotFound, StoreEr
 from index.inbox.protocol import Inbox, Leased
 from index.settings import Settings
 from index.stores.protocol import Saved, Store
-from nlp.analyse import Analyser, Masked
+from nlp import similar
+from nlp.analyse import Analyser, Masked, Understood
 from nlp.scores import Scores
 
 IDLE_WAIT = 0.2  # seconds between looks into an empty inbox: a fair share of the five that an alert may take
@@ -51,11 +55,12 @@ _log = log.get("worker")
 
 
 class Desk(NamedTuple):
-    """What acts on a saved mention."""
+    """What knows of the mentions before, and acts on those saved."""
 
     linker: Linker
     alerts: AlertEngine
     customers: Customers
+    clusters: Clusters
 
 
 def open_desk(settings: Settings, store: Store, records: Database) -> Desk:
@@ -63,6 +68,7 @@ def open_desk(settings: Settings, store: Store, records: Database) -> Desk:
         Linker(settings, store, records),
         AlertEngine(settings, store, records),
         Customers(settings, records),
+        Clusters(records),
     )
 
 
@@ -208,11 +214,21 @@ class Worker:
             with metrics.WORKER_SECONDS.labels("model").time():
                 understood = self._analyser.understand([masked[one.receipt] for one in news])
             with metrics.WORKER_SECONDS.labels("save").time():
-                outcomes = self._store.save([Record(mention=u.mention, analysis=u.analysis) for u in understood])
+                outcomes = self._store.save(self._clustered(understood))
             for one, outcome in zip(news, outcomes, strict=True):
                 metrics.SAVED.labels(outcome).inc()
                 ends[one.receipt] = _ENDS[outcome]
         return ends
+
+    def _clustered(self, understood: Sequence[Understood]) -> list[Record]:
+        """As records, each with the cluster of near-duplicates it belongs to. After a crash here the batch comes
+        again and gets the same clusters."""
+        signatures = [similar.signature(u.mention.full_text) for u in understood]
+        clusters = self._desk.clusters.assign(signatures, today=datetime.now(UTC).date())
+        return [
+            Record(mention=u.mention, analysis=replace(u.analysis, cluster=cluster))
+            for u, cluster in zip(understood, clusters, strict=True)
+        ]
 
     def _act(self, leased: Sequence[Leased], masked: dict[str, Masked]) -> None:
         """Links, then alerts (a rule may ask for the customer), both harmless to repeat."""

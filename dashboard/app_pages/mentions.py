@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import address, cards, drawers, filters, frame, queries, safe, search_bar, words
+from dashboard.folding import Card, FoldedPage
 from dashboard.words import t
 from index.errors import QueryError
-from index.stores.protocol import Page
 
 PER_PAGE = 15
 LAST_PAGE = 50  # pages are walked one by one; who wants more narrows the search or exports
@@ -20,16 +20,16 @@ def page() -> None:
     address.write()
     try:
         total = queries.count(query)
-        found = queries.mentions(query, PER_PAGE, min(st.session_state["page"], LAST_PAGE))
+        found = queries.folded(query, PER_PAGE, min(st.session_state["page"], LAST_PAGE))
     except QueryError as error:
         search_bar.mistake(error)
         return
-    if not found.hits:
+    if not found.cards:
         nothing_found()
         return
     summary(total)
     cards_of(found)
-    turn_pages(total)
+    turn_pages(total, found)
 
 
 def nothing_found() -> None:
@@ -51,17 +51,23 @@ def summary(total: int) -> None:
             drawers.export_links(total)
 
 
-def cards_of(found: Page) -> None:
-    customers = queries.customers_named(sorted({h.record.customer_id for h in found.hits if h.record.customer_id}))
-    for shown in cards.folded(found.hits):
+def cards_of(found: FoldedPage) -> None:
+    ids = {card.hit.record.customer_id for card in found.cards}
+    customers = queries.customers_named(sorted(each for each in ids if each))
+    for shown in found.cards:
         record = shown.hit.record
         with st.container(border=True, gap="xxsmall", key=f"card-{record.mention.id}"):
             st.html(cards.card(shown, customers.get(record.customer_id or "")))
-            actions(record.mention.id)
+            actions(record.mention.id, shown)
 
 
-def actions(mention_id: str) -> None:
+def actions(mention_id: str, shown: Card) -> None:
     with st.container(horizontal=True, gap="small"):
+        if shown.cluster and shown.same:
+            st.button(
+                t("mentions.like_it", n=words.exact(shown.same)), icon=":material/content_copy:", type="tertiary",
+                key=f"like-{mention_id}", on_click=address.choose, kwargs={"like": shown.cluster, "page": 1},
+            )  # fmt: skip
         if st.button(
             t("mentions.make_case"), icon=":material/support_agent:", type="tertiary", key=f"case-{mention_id}"
         ):
@@ -72,8 +78,10 @@ def actions(mention_id: str) -> None:
             drawers.why(mention_id)
 
 
-def turn_pages(total: int) -> None:
-    pages = min(-(-total // PER_PAGE), LAST_PAGE)
+def turn_pages(total: int, found: FoldedPage) -> None:
+    """How many pages there are is known on the last one; before it, as many as without folding."""
+    pages = min(-(-total // PER_PAGE), LAST_PAGE) if found.cursor else found.number
+    st.session_state["page"] = min(st.session_state["page"], pages)
     if pages > 1:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="center"):
             st.pagination(pages, max_visible_pages=0, key="page", persist_state="session")

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from index.alerts.cases import Cases
 from index.alerts.engine import AlertEngine
+from index.clusters import Clusters
 from index.crm.customers import Customers
 from index.crm.linking import Linker
 from index.documents import Author, Case, Mention, Record
@@ -93,7 +94,7 @@ class World:
             inbox or self.inbox,
             store or self.store,
             Analyser(self.settings, model or self.model),
-            Desk(self.linker, alerts or self.alerts, self.customers),
+            Desk(self.linker, alerts or self.alerts, self.customers, Clusters(self.records)),
         )
 
     def work(self, **parts: Any) -> None:
@@ -402,3 +403,26 @@ def test_with_pseudonyms_the_store_knows_no_names(tmp_path: Path) -> None:
     assert second.mention.author
     assert first.mention.author.id == second.mention.author.id != "weibo:u1"
     assert (second.mention.author.name, second.mention.author.followers) == (None, 7)
+
+
+def test_one_text_from_several_accounts_is_one_cluster_and_makes_them_suspect(world: World) -> None:
+    text = "家人们，茶茶的新品我真的会无限回购，茶底清爽不腻，小料给得足，闭眼入不踩雷，今天就去买"
+    world.inbox.put([item(n, text) for n in range(3)])
+    world.work()
+    world.inbox.put([item(n, f"{'！💕'[n % 2] * 3}{text.replace('今天', '明天')} #茶茶#") for n in range(3, 6)])
+    world.inbox.put([item(6, "茶茶的新品我排了半小时，茶底还行，小料给得少了一点，下次大概不会专门去买了")])
+    world.work()
+    clusters = [record.analysis.cluster for n in range(7) if (record := world.record(n))]
+    assert len(clusters) == 7
+    assert clusters[0] is not None
+    assert len(set(clusters[:6])) == 1
+    assert clusters[6] not in (None, clusters[0])
+    facts = world.store.author_facts("茶茶", since=NOW - timedelta(days=1))
+    assert sum(one.coordinated_posts for one in facts) == 6
+    paid, own = (world.store.author(f"weibo:u{n}") for n in (0, 6))
+    assert paid
+    assert paid.influence
+    assert paid.influence.parts["authenticity"] == 0
+    assert own
+    assert own.influence
+    assert own.influence.parts["authenticity"] == 1
