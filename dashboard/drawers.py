@@ -7,11 +7,10 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from dashboard import address, cards, export, frame, queries, safe, words
+from dashboard.label_form import LABELS, correct_form
 from dashboard.words import t
-from index.documents import Record, SentimentLabel
+from index.documents import Record
 from index.errors import EarshotError, NotFound
-
-LABELS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive")
 
 
 def why(mention_id: str) -> None:
@@ -106,6 +105,7 @@ def _model(record: Record) -> str:
         (t("why.model"), f"{analysis.model} {analysis.model_version}"),
         (t("why.analysed"), words.moment_text(analysis.analysed_at)),
         (t("why.language"), words.name("lang", analysis.lang)),
+        (t("why.sarcasm"), words.percent(analysis.sarcasm)),
         (t("why.spam"), words.percent(analysis.spam)),
         (
             t("why.masked"),
@@ -114,30 +114,6 @@ def _model(record: Record) -> str:
     ]
     lines = "".join(f"<div><span class='muted'>{safe.text(k)}</span>{safe.text(v)}</div>" for k, v in rows)
     return f'<h2 class="part">{t("why.facts")}</h2><div class="facts small">{lines}</div>'
-
-
-def correct_form(mention_id: str) -> None:
-    """A person's label: it is kept through every later scoring."""
-    record = _record(mention_id)
-    if record is None:
-        return
-    st.html(cards.body(record.mention, whole=True))
-    chosen = st.segmented_control(
-        t("correct.label"),
-        LABELS,
-        default=record.sentiment if record.sentiment in LABELS else None,
-        format_func=lambda label: f"{cards.SIGNS[label]} {words.name('sentiment', label)}",
-        key=f"new-label-{mention_id}",
-        width="stretch",
-    )
-    st.caption(t("correct.help"))
-    if (
-        st.button(t("correct.save"), type="primary", disabled=chosen is None, key=f"save-label-{mention_id}")
-        and chosen
-    ):
-        queries.correct(mention_id, chosen, frame.reader())
-        st.toast(t("correct.saved", label=words.name("sentiment", chosen)), icon=":material/check:")
-        st.rerun()
 
 
 def case_form(mention_id: str) -> None:

@@ -28,7 +28,7 @@ from index.audit import AuditEntry
 from index.categories import OVERALL
 from index.crm.customers import Customers
 from index.crm.linking import Linker, Proposal
-from index.documents import Case, CaseState, Correction, Customer, Link, Record, SentimentLabel, encode
+from index.documents import Case, CaseState, Customer, Link, Record, encode
 from index.errors import NotFound
 from index.inbox import open_inbox
 from index.inbox.protocol import Inbox, Quarantined
@@ -110,14 +110,14 @@ def settings() -> Settings:
     return desk().settings
 
 
-_keep = partial(st.cache_data, ttl=FORGET, max_entries=200, show_spinner=False, hash_funcs={MentionQuery: encode})
+keep = partial(st.cache_data, ttl=FORGET, max_entries=200, show_spinner=False, hash_funcs={MentionQuery: encode})
 
 
 def histogram(query: MentionQuery, step: Step, zone: str) -> list[Bucket]:
     return _histogram(desk(), desk().state(), query, step, zone)
 
 
-@_keep()
+@keep()
 def _histogram(_desk: Desk, state: State, query: MentionQuery, step: Step, zone: str) -> list[Bucket]:  # noqa: ARG001
     return _desk.ask(_desk.store.histogram, query, step=step, zone=zone)
 
@@ -126,7 +126,7 @@ def facets(query: MentionQuery, *fields: Facet, size: int = 20) -> dict[str, lis
     return _facets(desk(), desk().state(), query, fields, size)
 
 
-@_keep()
+@keep()
 def _facets(
     _desk: Desk,
     state: State,  # noqa: ARG001
@@ -147,7 +147,7 @@ def count(query: MentionQuery) -> int:
     return _count(desk(), desk().state(), query)
 
 
-@_keep()
+@keep()
 def _count(_desk: Desk, state: State, query: MentionQuery) -> int:  # noqa: ARG001
     return _desk.ask(_desk.store.count, query)
 
@@ -157,7 +157,7 @@ def mentions(query: MentionQuery, limit: int = 20, page: int = 1) -> Page:
     return _mentions(desk(), desk().state(), query, limit, page)
 
 
-@_keep()
+@keep()
 def _mentions(_desk: Desk, state: State, query: MentionQuery, limit: int, page: int) -> Page:
     before = _mentions(_desk, state, query, limit, page - 1) if page > 1 else None
     if before is not None and before.cursor is None:
@@ -180,7 +180,7 @@ def top_authors(query: MentionQuery, by: AuthorOrder, limit: int = 50) -> list[A
     return _top_authors(desk(), desk().slow_state(), query, by, limit)
 
 
-@_keep()
+@keep()
 def _top_authors(
     _desk: Desk,
     state: State,  # noqa: ARG001
@@ -206,15 +206,6 @@ def record(mention_id: str) -> Record:
     if not found:
         raise NotFound(mention_id)
     return found[0]
-
-
-def correct(mention_id: str, label: SentimentLabel, by: str) -> Record:
-    """Keep a person's label. Raises NotFound."""
-    here = desk()
-    correction = Correction(mention_id=mention_id, field="sentiment", value=label, by=by, at=datetime.now(UTC))
-    corrected = here.ask(here.store.correct, correction)
-    here.changed_here()
-    return corrected
 
 
 def newest() -> datetime | None:
@@ -255,7 +246,7 @@ def texts(query: MentionQuery, slices: int, per_slice: int) -> list[str]:
     return _texts(desk(), desk().state(), query, slices, per_slice)
 
 
-@_keep()
+@keep()
 def _texts(_desk: Desk, state: State, query: MentionQuery, slices: int, per_slice: int) -> list[str]:  # noqa: ARG001
     start, end = query.since, query.until or datetime.now(UTC)
     assert start is not None, "a sample is spread over a stretch of time"  # noqa: S101
@@ -385,7 +376,7 @@ def known_values(facet: Facet) -> list[str]:
     return _known_values(desk(), desk().slow_state(), facet, recent)
 
 
-@_keep()
+@keep()
 def _known_values(
     _desk: Desk,
     state: State,  # noqa: ARG001

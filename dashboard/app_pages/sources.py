@@ -1,4 +1,4 @@
-"""Is it hearing? Each source: when it was last heard, what it should be, what is wrong and what to do."""
+"""Is it hearing, and can its labels be trusted? Each source: when it was last heard, what is wrong, what to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard import frame, queries, safe, words
+from dashboard import frame, label_check, label_view, queries, safe, words
 from dashboard.words import t
 from index.inbox.protocol import Quarantined
 from index.settings import Source
@@ -31,6 +31,8 @@ EXCERPT = 600  # characters of a raw item
 def page() -> None:
     st.caption(t("sources.about"))
     health()
+    label_view.draw()
+    label_check.draw()
     quarantine()
 
 

@@ -74,6 +74,7 @@ def _checks() -> Iterator[Check]:
         yield _guarded("model", lambda: _model(settings))
         yield from _sources(parts)
         yield from _quarantine(parts)
+        yield from _labels(parts)
 
 
 def _python() -> Check:
@@ -211,6 +212,25 @@ def _quarantine(parts: Parts) -> Iterator[Check]:
         entry = entries[0]
         found = f"the newest, of {entry.source}: {entry.reason}"
         yield Check(name="quarantine", level="hint", found=found, do="earshot replay lists it and tries it again")
+
+
+def _labels(parts: Parts) -> Iterator[Check]:
+    """Drift is a hint: people may talk differently, and only a person can tell whether the model is at fault."""
+    from datetime import UTC, datetime
+
+    from index.labels.drift import watch
+
+    try:
+        watched = watch(parts.store, datetime.now(UTC))
+    except EarshotError as error:
+        yield Check(name="labels", level="problem", found=str(error), do="see the message")
+        return
+    for drift in watched.found:
+        do = "check a sample on the Sources page; after a change of the model: earshot rescore"
+        yield Check(name=f"labels {drift.platform}", level="hint", found=drift.text, do=do)
+    if not watched.found:
+        compared = ", ".join(watched.compared)
+        yield Check(name="labels", level="ok", found=f"as before: {compared}" if compared else "too few to compare")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -25,10 +25,14 @@ def status(as_json: AsJson = False) -> None:
     earshot status
     earshot status --json
     """
+    from datetime import UTC, datetime
+
     from dashboard.commands.parts import open_parts
+    from index.labels.drift import watch
 
     with open_parts() as parts:
-        report = _report(parts)
+        drifts = watch(parts.store, datetime.now(UTC)).found
+        report = {**_report(parts), "drift": [drift._asdict() for drift in drifts]}
     if as_json:
         print_json(report)
         return
@@ -40,6 +44,8 @@ def status(as_json: AsJson = False) -> None:
     for one in report["sources"]:
         if one["last_error"]:
             typer.echo(f"{one['name']}: {one_line(one['last_error'])}")
+    for drift in drifts:
+        typer.echo(f"labels of {drift.platform}: {drift.text}; check a sample on the Sources page")
     typer.echo(f"{report['mentions']} mentions in the store, {report['queue']} in the inbox.")
 
 

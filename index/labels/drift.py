@@ -42,6 +42,12 @@ class Drift(NamedTuple):
     before: float
     label: str | None = None
 
+    @property
+    def text(self) -> str:
+        """One sentence for the command line."""
+        what = f"share of {self.label} labels" if self.label else "mean confidence of the model"
+        return f"{what} {self.now:.0%} in the last 7 days, {self.before:.0%} in the four weeks before"
+
 
 class Watched(NamedTuple):
     """What was compared: the platforms with enough mentions, those with too few, and what was found."""

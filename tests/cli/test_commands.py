@@ -6,7 +6,7 @@ import csv
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -275,3 +275,25 @@ def test_rescoring_after_a_change_of_the_model_and_not_without_one(filled: Earsh
     assert again
     assert again.analysis == msgspec.structs.replace(record.analysis, analysed_at=again.analysis.analysed_at)
     store.close()
+
+
+def test_drift_of_labels_is_told_by_status_and_doctor(filled: Earshot, branded: Path) -> None:
+    assert filled("status", "--json").json["drift"] == []
+    store = open_store(settings_module.load(branded))
+    (record,) = store.get(["weibo:1"])
+    assert record
+    for label, days in (("positive", 20), ("negative", 1)):
+        at = datetime.now(UTC) - timedelta(days=days)
+        copies = [
+            msgspec.structs.replace(record.mention, id=f"weibo:{label}{n}", published_at=at) for n in range(150)
+        ]
+        said = msgspec.structs.replace(record.analysis, sentiment=label)
+        store.save([msgspec.structs.replace(record, mention=copy, analysis=said) for copy in copies])
+    store.close()
+    (drift,) = filled("status", "--json").json["drift"]
+    assert (drift["platform"], drift["measure"], drift["value"] > 0.25) == ("weibo", "labels", True)
+    assert "labels of weibo: share of" in filled("status").out
+    checks = filled("doctor", "--json").json["checks"]
+    (hint,) = [check for check in checks if check["name"] == "labels weibo"]
+    assert hint["level"] == "hint"
+    assert "rescore" in hint["do"]

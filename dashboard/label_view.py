@@ -1,0 +1,75 @@
+"""How far the labels can be trusted: drift, accuracy on what people labelled, the brand's own categories."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import label_queries, safe, words
+from dashboard.words import t
+from index.labels.accuracy import ENOUGH, GroupAccuracy, Tally
+from index.labels.drift import Drift, Watched
+
+MOST = 12  # rows: platforms and languages beyond are a few labels each
+
+
+def draw() -> None:
+    st.html(f'<h2 class="part">{t("labels.title")}</h2>')
+    st.html(drift(label_queries.drift()))
+    groups = label_queries.accuracy()
+    st.html(accuracy(groups[:MOST]) if groups else f'<p class="muted small">{t("labels.none")}</p>')
+
+
+def drift(watched: Watched) -> str:
+    """An alarm for each platform that looks different; else what was compared, or why nothing could be."""
+    if watched.found:
+        return "".join(f'<p class="trouble">{safe.text(moved(one))} {t("drift.do")}</p>' for one in watched.found)
+    if watched.compared:
+        compared = t("drift.none", platforms=_listed(watched.compared))
+        return f'<p class="muted small">{safe.text(compared)}</p>'
+    return f'<p class="muted small">{t("drift.too_few")}</p>'
+
+
+def moved(one: Drift) -> str:
+    """What moved on which platform, from what to what."""
+    return t(
+        f"drift.{one.measure}",
+        platform=words.name("platform", one.platform),
+        label=words.name("sentiment", one.label),
+        now=words.percent(one.now),
+        before=words.percent(one.before),
+    )
+
+
+def accuracy(groups: list[GroupAccuracy]) -> str:
+    """A table: platform and language, the random check, what people corrected unasked."""
+    titles = "".join(f"<th>{t(f'labels.{name}')}</th>" for name in ("group", "drawn", "found"))
+    rows = "".join(
+        f"<tr><td>{safe.text(group_name(one))}</td><td>{tally(one.drawn)}</td>"
+        f'<td class="muted">{tally(one.found)}</td></tr>'
+        for one in groups
+    )
+    return (
+        f'<table class="plain"><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table>'
+        f'<p class="muted small">{t("labels.bias")}</p>'
+    )
+
+
+def group_name(one: GroupAccuracy) -> str:
+    return f"{words.name('platform', one.platform)} · {words.name('lang', one.lang)}"
+
+
+def tally(one: Tally) -> str:
+    """Accuracy with its interval, or how many labels are still missing."""
+    undecided = f" · {t('labels.undecided', n=one.undecided)}" if one.undecided else ""
+    if not one.enough:
+        return f'<span class="muted small">{t("labels.not_enough", n=one.judged, of=ENOUGH)}{undecided}</span>'
+    low, high = (words.percent(end) for end in one.interval)
+    counted = t("labels.counted", n=one.judged)
+    return (
+        f"<b>{words.percent(one.share)}</b> {t('labels.interval', low=low, high=high)}"
+        f' <span class="muted small">{counted}{undecided}</span>'
+    )
+
+
+def _listed(platforms: tuple[str, ...]) -> str:
+    return t("labels.comma").join(words.name("platform", name) for name in platforms)
