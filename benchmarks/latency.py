@@ -24,11 +24,11 @@ from pathlib import Path
 import numpy as np
 from msgspec.structs import replace
 
-from index.database import Database
 from index.documents import Author, Mention, version_of
 from index.inbox import open_inbox
 from index.inbox.protocol import Inbox, Item
 from index.records import open_records
+from index.records.protocol import Records
 from index.settings import Settings, load
 
 CONFIG = """
@@ -77,7 +77,7 @@ def mention(number: int) -> Mention:
 class Desk(threading.Thread):
     """Looks at the table of cases and notes when each mention is first seen there."""
 
-    def __init__(self, records: Database) -> None:
+    def __init__(self, records: Records) -> None:
         super().__init__(daemon=True)
         self.seen: dict[str, float] = {}
         self.stop = threading.Event()

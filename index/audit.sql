@@ -1,6 +1,6 @@
--- Who did what to whom, when and why. Rows are only ever added.
+-- Who did what to whom, when and why. Rows are only ever added: triggers in index/records refuse the rest.
 CREATE TABLE IF NOT EXISTS audit (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again, so a missing row shows as a gap
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- counted without gaps, so a missing row shows
     at TEXT NOT NULL,
     who TEXT NOT NULL,
     what TEXT NOT NULL,
@@ -8,7 +8,3 @@ CREATE TABLE IF NOT EXISTS audit (
     why TEXT
 );
 CREATE INDEX IF NOT EXISTS audit_subject ON audit (subject, id);
-CREATE TRIGGER IF NOT EXISTS audit_keeps BEFORE UPDATE ON audit
-BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
-CREATE TRIGGER IF NOT EXISTS audit_stays BEFORE DELETE ON audit
-BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;

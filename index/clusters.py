@@ -12,11 +12,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import apsw
-
-from index.database import Database
+from index.records.protocol import Records, Transaction
 
 PERMUTATIONS = 64
 # Share of n-grams in common: a sentence may be changed or a word in each, not more (benchmarks/near_duplicates.py).
@@ -48,7 +46,7 @@ def likeness(one: bytes, other: bytes) -> float:
 class Clusters:
     """Safe from several processes at once."""
 
-    def __init__(self, records: Database) -> None:
+    def __init__(self, records: Records) -> None:
         self._records = records
 
     def assign(self, signatures: Sequence[Signature | None], *, today: date) -> list[str | None]:
@@ -58,27 +56,31 @@ class Clusters:
         """
         if not any(signatures):
             return [None] * len(signatures)
-        with self._records.write() as connection:
-            known = _Known(connection, {band for one in signatures if one for band in one.bands})
+        with self._records.write() as transaction:
+            known = _Known(transaction, {band for one in signatures if one for band in one.bands})
             keys = [known.key(one) if one else None for one in signatures]
-            known.write(connection, today)
-            _sweep(connection, today)
+            known.write(transaction, today)
+            _sweep(transaction, today)
         return keys
 
 
 class _Known:
     """The clusters that share a band with a batch of texts, and those that begin in it."""
 
-    def __init__(self, connection: apsw.Connection, bands: set[int]) -> None:
+    def __init__(self, transaction: Transaction, bands: set[int]) -> None:
         self._by_band: defaultdict[int, list[int]] = defaultdict(list)
         self._new: list[Signature] = []
-        listed = ",".join(map(str, bands))  # numbers of ours, as below
-        for band, number in connection.execute(
-            f"SELECT band, cluster FROM cluster_band WHERE band IN ({listed})"  # noqa: S608
-        ):
+        found = transaction.all(
+            "SELECT band, cluster FROM cluster_band WHERE band IN (SELECT value FROM json_each(?))",
+            (sorted(bands),),
+        )
+        for band, number in found:
             self._by_band[band].append(number)
-        listed = ",".join({str(number) for numbers in self._by_band.values() for number in numbers})
-        rows = connection.execute(f"SELECT id, key, signature FROM cluster WHERE id IN ({listed})")  # noqa: S608
+        rows = transaction.all(
+            "SELECT id, key, signature FROM cluster WHERE id IN"
+            " (SELECT cluster FROM cluster_band WHERE band IN (SELECT value FROM json_each(?)))",
+            (sorted(bands),),
+        )
         self._clusters = {number: (key, bytes.fromhex(minhash)) for number, key, minhash in rows}
 
     def key(self, one: Signature) -> str:
@@ -96,23 +98,23 @@ class _Known:
             self._by_band[band].append(number)
         return one.key
 
-    def write(self, connection: apsw.Connection, today: date) -> None:
+    def write(self, transaction: Transaction, today: date) -> None:
         bands = []
         for one in self._new:
             sql = "INSERT INTO cluster(key, signature, made) VALUES (?, ?, ?) RETURNING id"
-            rows: Any = connection.execute(sql, (one.key, one.minhash.hex(), today.toordinal())).fetchall()
+            rows = transaction.all(sql, (one.key, one.minhash.hex(), today.toordinal()))
             bands += [(band, rows[0][0]) for band in one.bands]
-        connection.executemany("INSERT INTO cluster_band VALUES (?, ?) ON CONFLICT DO NOTHING", sorted(bands))
+        transaction.many("INSERT INTO cluster_band VALUES (?, ?) ON CONFLICT DO NOTHING", sorted(bands))
 
 
-def _sweep(connection: apsw.Connection, today: date) -> None:
+def _sweep(transaction: Transaction, today: date) -> None:
     """Forget some of what is old: a slice of the bands at a time keeps every batch short."""
     old = (today - REMEMBER).toordinal()
-    connection.execute(
+    transaction.run(
         "DELETE FROM cluster WHERE id IN (SELECT id FROM cluster WHERE made < ? ORDER BY made LIMIT 1000)", (old,)
     )
     start = random.randrange(1 << 63)
-    connection.execute(
+    transaction.run(
         "DELETE FROM cluster_band WHERE band BETWEEN ? AND ? AND cluster NOT IN (SELECT id FROM cluster)",
         (start, min(start + SWEEP, (1 << 63) - 1)),
     )

@@ -19,8 +19,8 @@ def erase_author(store: Store, inbox: Inbox, linker: Linker, author_id: str, *, 
     """
     removed = store.erase_author(author_id) + inbox.erase_author(author_id)
     linker.forget_author(author_id)
-    with linker.records.write() as connection:
-        forget_author(connection, author_id)
-        record_act(connection, datetime.now(UTC), who=by, what="author.erase", subject=author_id, why=reason)
-    linker.records.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    with linker.records.write() as transaction:
+        forget_author(transaction, author_id)
+        record_act(transaction, datetime.now(UTC), who=by, what="author.erase", subject=author_id, why=reason)
+    linker.records.scrub()
     return removed

@@ -150,13 +150,13 @@ def home() -> Path:
 def load(folder: Path | None = None) -> Settings:
     """Read earshot.toml of `folder` (default: home()); without the file, the defaults.
 
-    EARSHOT_MODEL, EARSHOT_STORE and EARSHOT_INBOX win over the file. Raises SettingsError with the place
-    of the mistake.
+    EARSHOT_MODEL, EARSHOT_STORE, EARSHOT_INBOX and EARSHOT_RECORDS win over the file. Raises SettingsError with
+    the place of the mistake.
     """
     folder = folder or home()
     file = folder / "earshot.toml"
     data = _read(file) if file.exists() else {}
-    for name in ("model", "store", "inbox"):
+    for name in ("model", "store", "inbox", "records"):
         if value := os.environ.get(f"EARSHOT_{name.upper()}"):
             data[name] = value
     try:

@@ -9,35 +9,15 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-import apsw
 import msgspec
 
-from index.database import Database, Row
 from index.documents import Document
-from index.errors import StoreError
+from index.records import open_records
+from index.records.protocol import Records, Row
 from index.settings import Settings, Source
 
 State = Literal["ok", "silent", "failing", "blocked", "never", "disabled"]
 ErrorKind = Literal["retry", "throttled", "quota", "auth", "blocked", "error"]
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS sources (
-    name TEXT PRIMARY KEY,
-    platform TEXT,
-    cursor TEXT NOT NULL DEFAULT '{}',
-    recent BLOB NOT NULL DEFAULT x'',   -- marks of the raw items read last, see crawlers/recent.py
-    fingerprint TEXT,                   -- of the settings it was last polled with: a change ends a stop
-    first_at REAL NOT NULL,             -- when it was first tried: silence counts from here when nothing came
-    last_poll_at REAL,                  -- last answer, good or bad
-    last_seen_at REAL,                  -- last time something new came in
-    next_poll_at REAL,
-    last_error TEXT,                    -- NULL when the last poll was good
-    error_kind TEXT,
-    failures INTEGER NOT NULL DEFAULT 0, -- in a row
-    polls INTEGER NOT NULL DEFAULT 0,
-    items INTEGER NOT NULL DEFAULT 0
-) STRICT
-"""
 
 _COLUMNS = (
     "name, platform, first_at, last_poll_at, last_seen_at, next_poll_at, last_error, error_kind, failures,"
@@ -87,18 +67,18 @@ def fingerprint(source: Source, secret: str | None = None) -> str:
 class Sources:
     """Safe from several processes at once. Raises StoreError when the records database is unusable."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._database = Database(settings.path(settings.records), _SCHEMA)
+    def __init__(self, settings: Settings, records: Records | None = None) -> None:
+        self._records = records or open_records(settings)
 
     def cursor(self, name: str) -> dict[str, Any]:
         """Where to go on; {} for a source that was never read."""
-        row = self._database.one("SELECT cursor FROM sources WHERE name = ?", (name,))
+        row = self._records.one("SELECT cursor FROM sources WHERE name = ?", (name,))
         cursor: dict[str, Any] = msgspec.json.decode(row[0]) if row else {}
         return cursor
 
     def recent(self, name: str) -> bytes:
         """What `save` was given as `recent`; empty for a source that was never read."""
-        row = self._database.one("SELECT recent FROM sources WHERE name = ?", (name,))
+        row = self._records.one("SELECT recent FROM sources WHERE name = ?", (name,))
         return bytes(row[0]) if row else b""
 
     def save(
@@ -117,19 +97,22 @@ class Sources:
         """A good answer: move the cursor, forget the last error. `alive`: something new was read, even if it
         spoke of no brand."""
         seen = _seconds(at) if new_items or alive else None
-        self._write(
+        self._records.run(
             """INSERT INTO sources (name, platform, cursor, recent, fingerprint, first_at, last_poll_at,
                                     last_seen_at, next_poll_at, polls, items)
-               VALUES (:name, :platform, :cursor, coalesce(:recent, x''), :fingerprint, :at, :at, :seen, :next, 1,
-                       :new)
+               VALUES (:name, :platform, :cursor, coalesce(:recent, :nothing), :fingerprint, :at, :at, :seen,
+                       :next, 1, :new)
                ON CONFLICT (name) DO UPDATE SET
-                   platform = coalesce(:platform, platform), cursor = :cursor, recent = coalesce(:recent, recent),
-                   fingerprint = coalesce(:fingerprint, fingerprint), last_poll_at = :at,
-                   last_seen_at = coalesce(:seen, last_seen_at), next_poll_at = :next,
-                   last_error = NULL, error_kind = NULL, failures = 0, polls = polls + 1, items = items + :new""",
+                   platform = coalesce(excluded.platform, sources.platform), cursor = excluded.cursor,
+                   recent = coalesce(:recent, sources.recent),
+                   fingerprint = coalesce(excluded.fingerprint, sources.fingerprint),
+                   last_poll_at = excluded.last_poll_at,
+                   last_seen_at = coalesce(excluded.last_seen_at, sources.last_seen_at),
+                   next_poll_at = excluded.next_poll_at, last_error = NULL, error_kind = NULL, failures = 0,
+                   polls = sources.polls + 1, items = sources.items + excluded.items""",
             {
                 "name": name, "platform": platform, "cursor": msgspec.json.encode(cursor).decode(),
-                "recent": recent, "fingerprint": fingerprint, "at": _seconds(at), "seen": seen,
+                "recent": recent, "nothing": b"", "fingerprint": fingerprint, "at": _seconds(at), "seen": seen,
                 "next": _seconds(next_poll_at), "new": new_items,
             },
         )  # fmt: skip
@@ -146,14 +129,16 @@ class Sources:
         fingerprint: str | None = None,
     ) -> None:
         """A bad answer: keep the cursor, note the error."""
-        self._write(
+        self._records.run(
             """INSERT INTO sources (name, platform, fingerprint, first_at, last_poll_at, next_poll_at, last_error,
                                     error_kind, failures, polls)
                VALUES (:name, :platform, :fingerprint, :at, :at, :next, :error, :kind, 1, 1)
                ON CONFLICT (name) DO UPDATE SET
-                   platform = coalesce(:platform, platform),
-                   fingerprint = coalesce(:fingerprint, fingerprint), last_poll_at = :at, next_poll_at = :next,
-                   last_error = :error, error_kind = :kind, failures = failures + 1, polls = polls + 1""",
+                   platform = coalesce(excluded.platform, sources.platform),
+                   fingerprint = coalesce(excluded.fingerprint, sources.fingerprint),
+                   last_poll_at = excluded.last_poll_at, next_poll_at = excluded.next_poll_at,
+                   last_error = excluded.last_error, error_kind = excluded.error_kind,
+                   failures = sources.failures + 1, polls = sources.polls + 1""",
             {
                 "name": name, "platform": platform, "fingerprint": fingerprint,
                 "at": _seconds(at or datetime.now(UTC)), "next": _seconds(next_poll_at), "error": message[:2000],
@@ -163,18 +148,20 @@ class Sources:
 
     def seen(self, name: str, at: datetime, items: int = 1, *, platform: str | None = None) -> None:
         """Something came in without a poll: a file was imported, a mention was pushed."""
-        self._write(
+        self._records.run(
             """INSERT INTO sources (name, platform, first_at, last_seen_at, items)
                VALUES (:name, :platform, :at, :at, :items)
                ON CONFLICT (name) DO UPDATE SET
-                   platform = coalesce(:platform, platform),
-                   last_seen_at = max(coalesce(last_seen_at, 0), :at), items = items + :items""",
+                   platform = coalesce(excluded.platform, sources.platform),
+                   last_seen_at = CASE WHEN sources.last_seen_at > excluded.last_seen_at THEN sources.last_seen_at
+                                       ELSE excluded.last_seen_at END,
+                   items = sources.items + excluded.items""",
             {"name": name, "platform": platform, "at": _seconds(at), "items": items},
         )
 
     def standings(self) -> dict[str, Standing]:
         """Every source that was ever tried, by name."""
-        rows = self._all(f"SELECT {_COLUMNS} FROM sources ORDER BY name")  # noqa: S608 (a constant)
+        rows = self._records.all(f"SELECT {_COLUMNS} FROM sources ORDER BY name")  # noqa: S608 (a constant)
         return {row[0]: _standing(row) for row in rows}
 
     def health(self, settings: Settings, now: datetime | None = None) -> list[SourceHealth]:
@@ -185,20 +172,7 @@ class Sources:
         return listed + [_health(None, standing, now) for standing in standings.values()]
 
     def close(self) -> None:
-        self._database.close()
-
-    def _write(self, sql: str, values: dict[str, Any]) -> None:
-        try:
-            with self._database.write() as connection:
-                connection.execute(sql, values)
-        except apsw.Error as error:
-            raise StoreError(f"{self._database.path} cannot be written: {error}. Check free space.") from error
-
-    def _all(self, sql: str) -> list[Row]:
-        try:
-            return self._database.all(sql)
-        except apsw.Error as error:
-            raise StoreError(f"{self._database.path} cannot be read: {error}.") from error
+        self._records.close()
 
 
 def state_of(source: Source | None, standing: Standing | None, now: datetime) -> State:

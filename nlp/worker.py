@@ -21,10 +21,10 @@ from index.alerts.engine import AlertEngine
 from index.clusters import Clusters
 from index.crm.customers import Customers
 from index.crm.linking import Linker
-from index.database import Database
 from index.documents import Link, Mention, Record
 from index.errors import EarshotError, InboxError, ModelError, NotFound, StoreError
 from index.inbox.protocol import Inbox, Leased
+from index.records.protocol import Records
 from index.settings import Settings
 from index.stores.protocol import Saved, Store
 from nlp import similar
@@ -63,7 +63,7 @@ class Desk(NamedTuple):
     clusters: Clusters
 
 
-def open_desk(settings: Settings, store: Store, records: Database) -> Desk:
+def open_desk(settings: Settings, store: Store, records: Records) -> Desk:
     return Desk(
         Linker(settings, store, records),
         AlertEngine(settings, store, records),

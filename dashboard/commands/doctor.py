@@ -70,7 +70,7 @@ def _checks() -> Iterator[Check]:
     with open_parts(settings) as parts:
         yield _guarded("store", lambda: _facts(parts.store.health()))
         yield _guarded("inbox", lambda: _facts(parts.inbox.health()))
-        yield _guarded("records", lambda: f"{parts.records.path}")
+        yield _guarded("records", lambda: _facts(parts.records.health()))
         yield _guarded("model", lambda: _model(settings))
         yield from _sources(parts)
         yield from _quarantine(parts)

@@ -13,8 +13,8 @@ from index.settings import Settings, load
 
 if TYPE_CHECKING:
     from crawlers.intake import Intake
-    from index.database import Database
     from index.inbox.protocol import Inbox
+    from index.records.protocol import Records
     from index.sources import Sources
     from index.stores.protocol import Store
     from nlp.worker import Worker
@@ -44,7 +44,7 @@ class Parts:
         return inbox
 
     @cached_property
-    def records(self) -> Database:
+    def records(self) -> Records:
         from index.records import open_records
 
         records = open_records(self.settings)

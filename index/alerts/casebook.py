@@ -7,12 +7,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
-import apsw
 import msgspec
 
 from index.alerts.rules import Match
-from index.database import Row
 from index.documents import Author, Case, CaseEvent, Record
+from index.records.protocol import Reader, Row, Transaction
 
 DESK = "desk"
 COLUMNS = (
@@ -23,33 +22,31 @@ _decode_author = msgspec.json.Decoder(Author).decode
 
 
 def open_or_merge(
-    connection: apsw.Connection, match: Match, record: Record, now: datetime, by: str = "rules"
+    transaction: Transaction, match: Match, record: Record, now: datetime, by: str = "rules"
 ) -> str | None:
     """Put a mention into its case, opening one when none is open; returns the case id, None when the mention
     was in a case of this brand already."""
     mention = record.mention
     key = (match.brand, author_key(record), match.topic, int(match.praise))
-    known = rows(
-        connection,
+    known = transaction.all(
         "SELECT 1 FROM case_mentions WHERE mention_id = ? AND brand = ?",
         (mention.id, match.brand),
     )
     if known:
         return None
-    found = rows(
-        connection,
+    found = transaction.all(
         "SELECT id FROM cases WHERE brand = ? AND author_key = ? AND topic = ? AND praise = ?"
         " AND state <> 'closed'",
         key,
     )
-    case_id = found[0][0] if found else _open(connection, key, match, record, now, by)
+    case_id = found[0][0] if found else _open(transaction, key, match, record, now, by)
     if found:
-        _merge(connection, case_id, match, record, now)
-    connection.execute(
+        _merge(transaction, case_id, match, record, now)
+    transaction.run(
         "INSERT INTO case_mentions VALUES (?, ?, ?, ?)",
         (mention.id, match.brand, case_id, stamp(mention.published_at)),
     )
-    _queue(connection, case_id, mention.id, match.channels, now)
+    _queue(transaction, case_id, mention.id, match.channels, now)
     return case_id
 
 
@@ -66,32 +63,35 @@ def case_id_of(brand: str, author: str, topic: str, praise: int, round_: int) ->
 
 
 def add_event(
-    connection: apsw.Connection, case_id: str, at: datetime, by: str, action: str, detail: str | None = None
+    transaction: Transaction, case_id: str, at: datetime, by: str, action: str, detail: str | None = None
 ) -> None:
-    connection.execute(
+    transaction.run(
         "INSERT INTO case_events (case_id, at, by, action, detail) VALUES (?, ?, ?, ?, ?)",
         (case_id, stamp(at), by, action, detail),
     )
-    connection.execute("UPDATE cases SET updated_at = max(updated_at, ?) WHERE id = ?", (stamp(at), case_id))
+    transaction.run(
+        "UPDATE cases SET updated_at = CASE WHEN updated_at < ?1 THEN ?1 ELSE updated_at END WHERE id = ?2",
+        (stamp(at), case_id),
+    )
 
 
-def read_cases(connection: apsw.Connection, found: Sequence[Row]) -> list[Case]:
+def read_cases(records: Reader, found: Sequence[Row]) -> list[Case]:
     """Cases from rows of COLUMNS, with their mentions, history and customers: four statements for any number."""
     ids = [row[0] for row in found]
     mentions = _grouped(
-        connection,
+        records,
         "SELECT case_id, mention_id FROM case_mentions WHERE case_id IN (SELECT value FROM json_each(?))"
         " ORDER BY published_at, mention_id",
         ids,
     )
     events = _grouped(
-        connection,
+        records,
         "SELECT case_id, at, by, action, detail FROM case_events"
         " WHERE case_id IN (SELECT value FROM json_each(?)) ORDER BY id",
         ids,
     )
     customers = _grouped(
-        connection,
+        records,
         "SELECT c.id, l.customer_id FROM cases c JOIN links l ON l.author_id = c.author_key AND l.status = 'linked'"
         " WHERE c.id IN (SELECT value FROM json_each(?))",
         ids,
@@ -99,18 +99,17 @@ def read_cases(connection: apsw.Connection, found: Sequence[Row]) -> list[Case]:
     return [_case(row, mentions[row[0]], events[row[0]], customers[row[0]]) for row in found]
 
 
-def forget_author(connection: apsw.Connection, author_id: str) -> int:
+def forget_author(transaction: Transaction, author_id: str) -> int:
     """Remove the cases of an erased author; returns how many."""
-    connection.execute("DELETE FROM cases WHERE author_key = ?", (author_id,))
-    return connection.changes()
+    return transaction.run("DELETE FROM cases WHERE author_key = ?", (author_id,))
 
 
-def forget_replies(connection: apsw.Connection, author_ids: Iterable[str]) -> None:
+def forget_replies(transaction: Transaction, author_ids: Iterable[str]) -> None:
     """Remove what was written to these authors, for a customer who was erased: it may hold their name."""
     mine = "SELECT id FROM cases WHERE author_key IN (SELECT value FROM json_each(?))"
-    authors = json.dumps(list(author_ids))
-    connection.execute(f"DELETE FROM case_drafts WHERE case_id IN ({mine})", (authors,))  # noqa: S608
-    connection.execute(
+    authors = list(author_ids)
+    transaction.run(f"DELETE FROM case_drafts WHERE case_id IN ({mine})", (authors,))  # noqa: S608
+    transaction.run(
         f"UPDATE case_events SET detail = NULL WHERE action IN ('replied', 'note') AND case_id IN ({mine})",  # noqa: S608
         (authors,),
     )
@@ -121,27 +120,22 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat()
 
 
-def rows(connection: apsw.Connection, sql: str, values: Sequence[str | int | None] = ()) -> list[Row]:
-    return connection.execute(sql, values).fetchall()
-
-
 def _open(
-    connection: apsw.Connection,
+    transaction: Transaction,
     key: tuple[str, str, str, int],
     match: Match,
     record: Record,
     now: datetime,
     by: str,
 ) -> str:
-    earlier = rows(
-        connection,
+    earlier = transaction.all(
         "SELECT count(*) FROM cases WHERE brand = ? AND author_key = ? AND topic = ? AND praise = ?",
         key,
     )
     round_ = earlier[0][0]
     case_id = case_id_of(*key, round_)
     at, due = stamp(now), stamp(now + timedelta(minutes=match.minutes))
-    connection.execute(
+    transaction.run(
         "INSERT INTO cases (id, brand, author_key, topic, praise, round, rule, reason_en, reason_zh, minutes,"
         " lang, author, state, opened_at, due_at, updated_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'new', ?, ?, ?)",
@@ -160,32 +154,31 @@ def _open(
             at,
         ),
     )
-    add_event(connection, case_id, now, by, "opened", record.mention.id)
+    add_event(transaction, case_id, now, by, "opened", record.mention.id)
     return case_id
 
 
-def _merge(connection: apsw.Connection, case_id: str, match: Match, record: Record, now: datetime) -> None:
+def _merge(transaction: Transaction, case_id: str, match: Match, record: Record, now: datetime) -> None:
     """A later mention: the case wakes, a replied one is open again, and the more urgent reason stands."""
     due = stamp(now + timedelta(minutes=match.minutes))
-    connection.execute(
+    transaction.run(
         "UPDATE cases SET rule = ?1, reason_en = ?2, reason_zh = ?3, minutes = ?4 WHERE id = ?5 AND minutes > ?4",
         (match.rule, match.reason_en, match.reason_zh, match.minutes, case_id),
     )
-    connection.execute(
-        "UPDATE cases SET due_at = CASE state WHEN 'replied' THEN ?1 ELSE min(due_at, ?1) END,"
+    transaction.run(
+        "UPDATE cases SET due_at = CASE WHEN state = 'replied' OR due_at > ?1 THEN ?1 ELSE due_at END,"
         " state = CASE WHEN state <> 'replied' THEN state WHEN assignee IS NULL THEN 'new' ELSE 'assigned' END,"
         " snoozed_until = NULL, lang = ?2, author = coalesce(?3, author) WHERE id = ?4",
         (due, record.analysis.lang, _author(record), case_id),
     )
-    add_event(connection, case_id, now, "rules", "mention", record.mention.id)
+    add_event(transaction, case_id, now, "rules", "mention", record.mention.id)
 
 
-def _queue(
-    connection: apsw.Connection, case_id: str, mention_id: str, channels: Sequence[str], now: datetime
-) -> None:
+def _queue(transaction: Transaction, case_id: str, mention_id: str, channels: Sequence[str], now: datetime) -> None:
     """One delivery per case and channel: a rule that joins later reaches its own channels only."""
-    connection.executemany(
-        "INSERT OR IGNORE INTO outbox (case_id, mention_id, channel, created_at, next_at) VALUES (?, ?, ?, ?, ?)",
+    transaction.many(
+        "INSERT INTO outbox (case_id, mention_id, channel, created_at, next_at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
         [(case_id, mention_id, name, stamp(now), stamp(now)) for name in dict.fromkeys((DESK, *channels))],
     )
 
@@ -195,9 +188,9 @@ def _author(record: Record) -> str | None:
     return msgspec.json.encode(author).decode() if author else None
 
 
-def _grouped(connection: apsw.Connection, sql: str, ids: Sequence[str]) -> dict[str, list[Row]]:
+def _grouped(records: Reader, sql: str, ids: Sequence[str]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {id_: [] for id_ in ids}
-    for case_id, *rest in rows(connection, sql, (json.dumps(ids),)):
+    for case_id, *rest in records.all(sql, (list(ids),)):
         found[case_id].append(tuple(rest))
     return found
 

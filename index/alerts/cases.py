@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-import apsw
 import msgspec
 
 from index.alerts.casebook import (
@@ -17,7 +16,6 @@ from index.alerts.casebook import (
     forget_author,
     open_or_merge,
     read_cases,
-    rows,
     stamp,
 )
 from index.alerts.replies import draft_reply, load_replies
@@ -25,10 +23,10 @@ from index.alerts.rules import Match, own_brands, topic_of
 from index.audit import record_act
 from index.crm.contacts import Contacts
 from index.crm.customers import Customers
-from index.database import Database, Row
 from index.documents import Case, CaseState, Document, Record
 from index.errors import Conflict, EarshotError, NotFound
 from index.records import open_records
+from index.records.protocol import Records, Row, Transaction
 from index.settings import Settings
 
 OPEN: tuple[CaseState, ...] = ("new", "assigned", "replied")
@@ -56,7 +54,7 @@ class Cases:
     """
 
     def __init__(
-        self, settings: Settings, records: Database | None = None, contacts: Contacts | None = None
+        self, settings: Settings, records: Records | None = None, contacts: Contacts | None = None
     ) -> None:
         self.records = records or open_records(settings)
         self._customers = Customers(settings, self.records, contacts)
@@ -79,7 +77,12 @@ class Cases:
     ) -> Found:
         """Cases by time left: those to answer first, then replied, then closed (newest first). No `states`:
         all. `snoozed=False` hides cases that rest until later."""
-        exact = {"assignee": assignee, "brand": brand, "author_key": author_id, "praise": praise}
+        exact = {
+            "assignee": assignee,
+            "brand": brand,
+            "author_key": author_id,
+            "praise": None if praise is None else int(praise),
+        }
         tests = [f"{column} = ?" for column, value in exact.items() if value is not None]
         values: Values = [value for value in exact.values() if value is not None]
         if states:
@@ -92,7 +95,7 @@ class Cases:
             tests.append("(snoozed_until IS NULL OR snoozed_until <= ?)")
             values.append(stamp(now or datetime.now(UTC)))
         found = self.records.all(
-            f"SELECT {COLUMNS}, lang FROM cases WHERE {' AND '.join(tests) or '1'}"  # noqa: S608 - constants
+            f"SELECT {COLUMNS}, lang FROM cases WHERE {' AND '.join(tests) or 'true'}"  # noqa: S608 - constants
             " ORDER BY state = 'closed', state = 'replied', CASE state WHEN 'closed' THEN '' ELSE due_at END,"
             " updated_at DESC, id LIMIT ? OFFSET ?",
             (*values, limit, offset),
@@ -128,10 +131,7 @@ class Cases:
         row = self.records.one("SELECT minutes FROM cases WHERE id = ?", (case_id,))
         due = datetime.now(UTC) + timedelta(minutes=row[0] if row else HAND_MINUTES)
         change = "state = CASE WHEN assignee IS NULL THEN 'new' ELSE 'assigned' END, due_at = ?"
-        try:
-            return self._step(case_id, "reopened", by, seen, ("replied", "closed"), change, (stamp(due),), reason)
-        except apsw.ConstraintError as error:  # one open case per brand, author and topic
-            raise Conflict(f"Case {case_id} has a newer one about the same that is open; answer there.") from error
+        return self._step(case_id, "reopened", by, seen, ("replied", "closed"), change, (stamp(due),), reason)
 
     def snooze(self, case_id: str, until: datetime, *, by: str, seen: int | None = None) -> Case:
         """Let a case rest; it wakes at `until` or with a new mention. The time to answer goes on."""
@@ -141,20 +141,24 @@ class Cases:
     def note(self, case_id: str, text: str, *, by: str) -> Case:
         """A remark for colleagues. Overwrites nothing, so it needs no `seen`."""
         text, by = _said(text, "The note is empty."), _said(by, "Say who you are.")
-        with self.records.write() as connection:
-            self._current(connection, case_id)
-            add_event(connection, case_id, datetime.now(UTC), by, "note", text)
+        with self.records.write() as transaction:
+            self._current(transaction, case_id)
+            add_event(transaction, case_id, datetime.now(UTC), by, "note", text)
         return self.get(case_id)
 
     def save_draft(self, case_id: str, text: str, *, by: str) -> None:
         """Keep a half-written reply; each agent has their own. Empty text drops it. Raises NotFound."""
-        with self.records.write() as connection:
-            self._current(connection, case_id)
+        with self.records.write() as transaction:
+            self._current(transaction, case_id)
             if text:
                 row = (case_id, by, text, stamp(datetime.now(UTC)))
-                connection.execute("INSERT OR REPLACE INTO case_drafts VALUES (?, ?, ?, ?)", row)
+                transaction.run(
+                    "INSERT INTO case_drafts VALUES (?, ?, ?, ?) ON CONFLICT (case_id, by) DO UPDATE SET"
+                    " text = excluded.text, at = excluded.at",
+                    row,
+                )
             else:
-                connection.execute("DELETE FROM case_drafts WHERE case_id = ? AND by = ?", (case_id, by))
+                transaction.run("DELETE FROM case_drafts WHERE case_id = ? AND by = ?", (case_id, by))
 
     def draft(self, case_id: str, *, by: str) -> str | None:
         """This agent's half-written reply; None: start from `Case.draft_reply`."""
@@ -181,14 +185,14 @@ class Cases:
             reason_en=reason,
             reason_zh=reason,
         )
-        with self.records.write() as connection:
+        with self.records.write() as transaction:
             at = datetime.now(UTC)
-            case_id = open_or_merge(connection, match, record, at, by)
+            case_id = open_or_merge(transaction, match, record, at, by)
             if case_id is None:  # somebody, or a rule, was faster
                 known = "SELECT case_id FROM case_mentions WHERE mention_id = ? AND brand = ?"
-                case_id = str(rows(connection, known, (record.mention.id, brand))[0][0])
+                case_id = str(transaction.all(known, (record.mention.id, brand))[0][0])
             else:
-                record_act(connection, at, who=by, what="case.opened", subject=case_id, why=reason)
+                record_act(transaction, at, who=by, what="case.opened", subject=case_id, why=reason)
         return self.get(case_id)
 
     def of_mention(self, mention_id: str) -> Found:
@@ -207,7 +211,7 @@ class Cases:
         counts |= dict(self.records.all("SELECT state, count(*) FROM cases GROUP BY state"))
         row = self.records.one(
             "SELECT count(*) FILTER (WHERE due_at < ?1 AND coalesce(snoozed_until, '') <= ?1),"
-            " count(*) FILTER (WHERE snoozed_until > ?1), count(*) FILTER (WHERE praise),"
+            " count(*) FILTER (WHERE snoozed_until > ?1), count(*) FILTER (WHERE praise = 1),"
             " (SELECT count(*) FROM outbox WHERE state = 'given_up') FROM cases WHERE state IN ('new', 'assigned')",
             (moment,),
         )
@@ -220,8 +224,8 @@ class Cases:
 
     def forget_author(self, author_id: str) -> int:
         """Remove the cases of an erased author; returns how many."""
-        with self.records.write() as connection:
-            return forget_author(connection, author_id)
+        with self.records.write() as transaction:
+            return forget_author(transaction, author_id)
 
     def _step(
         self,
@@ -237,30 +241,32 @@ class Cases:
         """One step of a person: checked, done, written to history and audit trail, all or nothing."""
         by = _said(by, "Say who you are: every step carries a name.")
         at = datetime.now(UTC)
-        with self.records.write() as connection:
-            case = self._current(connection, case_id)
+        with self.records.write() as transaction:
+            case = self._current(transaction, case_id)
             _not_overtaken(case, seen)
             if case.state not in allowed:
                 raise Conflict(f"Case {case_id} is {case.state}; it cannot be {action} now.")
-            connection.execute(
+            if action == "reopened" and _newer(transaction, case_id):
+                raise Conflict(f"Case {case_id} has a newer one about the same that is open; answer there.")
+            transaction.run(
                 f"UPDATE cases SET version = version + 1, {change} WHERE id = ?",  # noqa: S608 - constants
                 (*values, case_id),
             )
             if action == "replied":
-                connection.execute("DELETE FROM case_drafts WHERE case_id = ? AND by = ?", (case_id, by))
-            add_event(connection, case_id, at, by, action, detail)
-            record_act(connection, at, who=by, what=f"case.{action}", subject=case_id, why=None)
+                transaction.run("DELETE FROM case_drafts WHERE case_id = ? AND by = ?", (case_id, by))
+            add_event(transaction, case_id, at, by, action, detail)
+            record_act(transaction, at, who=by, what=f"case.{action}", subject=case_id, why=None)
         return self.get(case_id)
 
-    def _current(self, connection: apsw.Connection, case_id: str) -> Case:
-        found = rows(connection, f"SELECT {COLUMNS} FROM cases WHERE id = ?", (case_id,))  # noqa: S608
+    def _current(self, transaction: Transaction, case_id: str) -> Case:
+        found = transaction.all(f"SELECT {COLUMNS} FROM cases WHERE id = ?", (case_id,))  # noqa: S608
         if not found:
             raise NotFound(f"There is no case {case_id}.")
-        return read_cases(connection, found)[0]
+        return read_cases(transaction, found)[0]
 
     def _read(self, found: Sequence[Row]) -> Found:
         """Cases with a draft each; `found` are rows of COLUMNS and the language."""
-        cases = read_cases(self.records.connection, [row[:-1] for row in found])
+        cases = read_cases(self.records, [row[:-1] for row in found])
         ids = {case.customer_id for case in cases if case.customer_id}
         customers = {c.id: c for c in self._customers.get_many(sorted(ids))} if ids else {}
         return [
@@ -276,6 +282,17 @@ def _said(text: str, otherwise: str) -> str:
     if not text.strip():
         raise EarshotError(otherwise)
     return text.strip()
+
+
+def _newer(transaction: Transaction, case_id: str) -> bool:
+    """Whether another case of the same brand, author and topic is open: there is one at most."""
+    row = transaction.one(
+        "SELECT 1 FROM cases mine JOIN cases other ON other.brand = mine.brand"
+        " AND other.author_key = mine.author_key AND other.topic = mine.topic AND other.praise = mine.praise"
+        " WHERE mine.id = ? AND other.id <> mine.id AND other.state <> 'closed'",
+        (case_id,),
+    )
+    return row is not None
 
 
 def _not_overtaken(case: Case, seen: int | None) -> None:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from index import log, metrics
-from index.alerts.casebook import DESK, rows, stamp
+from index.alerts.casebook import DESK, stamp
 from index.alerts.cases import Cases
 from index.alerts.channels import open_channel
 from index.alerts.channels.protocol import Channel
 from index.audit import record_act
-from index.database import Database, Row
 from index.documents import Document, Record
 from index.errors import AuthFailed, Blocked, NotFound, SettingsError, SourceError, Throttled
 from index.records import open_records
+from index.records.protocol import Records, Row
 from index.settings import Channel as ChannelSettings
 from index.settings import Settings
 from index.stores.protocol import Store
@@ -50,7 +49,7 @@ class Deliverer:
         self,
         settings: Settings,
         store: Store,
-        records: Database | None = None,
+        records: Records | None = None,
         jitter: Callable[[], float] = lambda: random.uniform(0.8, 1.2),
     ) -> None:
         self.records = records or open_records(settings)
@@ -114,17 +113,17 @@ class Deliverer:
             "SELECT id, case_id, mention_id, channel, tries + 1 FROM outbox WHERE state = 'waiting'"
             " AND next_at <= ? AND channel NOT IN (SELECT value FROM json_each(?)) ORDER BY next_at, id LIMIT 1"
         )
-        values = (stamp(now), json.dumps(sorted(tired)))
+        values = (stamp(now), sorted(tired))
         if self.records.one(due, values) is None:
             return None
-        with self.records.write() as connection:
-            found = rows(connection, due, values)
-            for id_, *_ in found:
-                connection.execute(
+        with self.records.write() as transaction:
+            row = transaction.one(due, values)
+            if row is not None:
+                transaction.run(
                     "UPDATE outbox SET tries = tries + 1, next_at = ? WHERE id = ?",
-                    (stamp(now + timedelta(seconds=LEASE)), id_),
+                    (stamp(now + timedelta(seconds=LEASE)), row[0]),
                 )
-        return found[0] if found else None
+        return row
 
     def _send(self, case_id: str, record: Record, name: str) -> Fault | None:
         try:
@@ -142,9 +141,9 @@ class Deliverer:
         return self._open[name]
 
     def _end(self, id_: int, state: str, now: datetime, error: str | None = None) -> None:
-        self.records.many(
-            "UPDATE outbox SET state = ?, sent_at = CASE WHEN ?1 = 'sent' THEN ? END, error = ? WHERE id = ?",
-            [(state, stamp(now), error, id_)],
+        self.records.run(
+            "UPDATE outbox SET state = ?, sent_at = ?, error = ? WHERE id = ?",
+            (state, stamp(now) if state == "sent" else None, error, id_),
         )
 
     def _put_off(self, id_: int, name: str, tries: int, fault: Fault, now: datetime) -> None:
@@ -155,9 +154,7 @@ class Deliverer:
         if isinstance(fault, Throttled):
             until = now + timedelta(seconds=max(fault.seconds, 1.0))
             self._resting[name] = until
-        self.records.many(
-            "UPDATE outbox SET next_at = ?, error = ? WHERE id = ?", [(stamp(until), str(fault), id_)]
-        )
+        self.records.run("UPDATE outbox SET next_at = ?, error = ? WHERE id = ?", (stamp(until), str(fault), id_))
 
 
 def pause(fault: Fault, tries: int) -> float:
@@ -167,7 +164,7 @@ def pause(fault: Fault, tries: int) -> float:
     return float(min(FIRST_PAUSE * 2 ** (tries - 1), LONGEST_PAUSE))
 
 
-def deliveries(records: Database, state: str | None = None, *, limit: int = 100) -> list[Delivery]:
+def deliveries(records: Records, state: str | None = None, *, limit: int = 100) -> list[Delivery]:
     """What was or is to be sent, newest first."""
     found = records.all(
         "SELECT id, case_id, channel, state, tries, next_at, sent_at, error FROM outbox"
@@ -177,17 +174,17 @@ def deliveries(records: Database, state: str | None = None, *, limit: int = 100)
     return [_delivery(row) for row in found]
 
 
-def send_again(records: Database, delivery_id: int, *, by: str) -> None:
+def send_again(records: Records, delivery_id: int, *, by: str) -> None:
     """A person gives a delivery that was given up another chance. Raises NotFound."""
     at = datetime.now(UTC)
-    with records.write() as connection:
-        connection.execute(
+    with records.write() as transaction:
+        given_up = transaction.run(
             "UPDATE outbox SET state = 'waiting', tries = 0, next_at = ? WHERE id = ? AND state = 'given_up'",
             (stamp(at), delivery_id),
         )
-        if not connection.changes():
+        if not given_up:
             raise NotFound(f"There is no delivery {delivery_id} that was given up.")
-        record_act(connection, at, who=by, what="delivery.again", subject=str(delivery_id), why=None)
+        record_act(transaction, at, who=by, what="delivery.again", subject=str(delivery_id), why=None)
 
 
 def _delivery(row: Row) -> Delivery:

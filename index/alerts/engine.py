@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -10,11 +9,11 @@ from index import categories
 from index.alerts.casebook import COLUMNS, open_or_merge, read_cases
 from index.alerts.rules import Match, matches, may_matter, own_brands, rules_of
 from index.crm.links import customers_of
-from index.database import Database
 from index.documents import Case, Link, Record
 from index.errors import SettingsError
 from index.query import MentionQuery
 from index.records import open_records
+from index.records.protocol import Records
 from index.settings import Settings
 from index.stores.protocol import Store
 
@@ -27,7 +26,7 @@ class AlertEngine:
     Raises SettingsError when a rule names a channel that is not configured.
     """
 
-    def __init__(self, settings: Settings, store: Store, records: Database | None = None) -> None:
+    def __init__(self, settings: Settings, store: Store, records: Records | None = None) -> None:
         self.records = records or open_records(settings)
         self._store = store
         self._own = own_brands(settings)
@@ -46,9 +45,9 @@ class AlertEngine:
         if not found:
             return []
         touched: dict[str, None] = {}
-        with self.records.write() as connection:
+        with self.records.write() as transaction:
             for match, record in sorted(found, key=_oldest_first):
-                case_id = open_or_merge(connection, match, record, now)
+                case_id = open_or_merge(transaction, match, record, now)
                 if case_id is not None:
                     touched[case_id] = None
         return self._read(list(touched))
@@ -79,16 +78,16 @@ class AlertEngine:
             found += [(match, record) for match in told]
         known = self.records.all(
             "SELECT mention_id, brand FROM case_mentions WHERE mention_id IN (SELECT value FROM json_each(?))",
-            (json.dumps([record.mention.id for _, record in found]),),
+            ([record.mention.id for _, record in found],),
         )
         return [(match, record) for match, record in found if (record.mention.id, match.brand) not in set(known)]
 
     def _read(self, ids: Sequence[str]) -> list[Case]:
         rows = self.records.all(
             f"SELECT {COLUMNS} FROM cases WHERE id IN (SELECT value FROM json_each(?)) ORDER BY due_at, id",  # noqa: S608
-            (json.dumps(ids),),
+            (list(ids),),
         )
-        return read_cases(self.records.connection, rows)
+        return read_cases(self.records, rows)
 
 
 def _oldest_first(found: tuple[Match, Record]) -> tuple[datetime, str, str]:

@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from index import settings as settings_file
-from index.database import Database
 from index.errors import SettingsError
+from index.records.protocol import Records
 
 KEY_NAME = "EARSHOT_KEY"
 KEY_FILE = ".key"
@@ -65,19 +65,23 @@ class Contacts:
             ) from error
         return found
 
-    def check_key(self, records: Database) -> None:
+    def check_key(self, records: Records) -> None:
         """Raises SettingsError when something in `records` was hashed with another key. While nothing is, any
         key will do: a key may be set after the first try-out."""
         fingerprint = self.digest("key", "fingerprint")
         if records.one("SELECT fingerprint FROM contact_key") == (fingerprint,):
             return
-        with records.write() as connection:
-            if connection.execute(_HASHED_OTHERWISE, (fingerprint,)).fetchone():
+        with records.write() as transaction:
+            if transaction.one(_HASHED_OTHERWISE, (fingerprint,)):
                 raise SettingsError(
                     "The contact key is not the one the customers were stored with, so nobody could be linked."
                     f" Put the old {KEY_NAME} or {KEY_FILE} file back."
                 )
-            connection.execute("INSERT OR REPLACE INTO contact_key VALUES (1, ?)", (fingerprint,))
+            transaction.run(
+                "INSERT INTO contact_key VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET"
+                " fingerprint = excluded.fingerprint",
+                (fingerprint,),
+            )
 
 
 def open_contacts(home: Path) -> Contacts:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import apsw
 import msgspec
 
 from index.alerts.casebook import forget_replies
 from index.audit import record_act
 from index.crm.contacts import Contacts, mask_contact, open_contacts
 from index.crm.customer_files import BadRow, CustomerRow, read_customers, redacted
-from index.database import Database
+from index.crm.links import to_mirror
 from index.documents import Customer, Document
 from index.errors import EarshotError, NotFound
 from index.records import open_records
+from index.records.protocol import Reader, Records, Transaction
 from index.settings import Settings
 
 Sort = Literal["name", "spend", "last_order", "updated"]
@@ -57,7 +56,7 @@ class Customers:
     """Safe from several processes at once. Close `records` when you opened it yourself."""
 
     def __init__(
-        self, settings: Settings, records: Database | None = None, contacts: Contacts | None = None
+        self, settings: Settings, records: Records | None = None, contacts: Contacts | None = None
     ) -> None:
         self.records = records or open_records(settings)
         self._zone = settings.timezone
@@ -73,23 +72,23 @@ class Customers:
         file = read_customers(path, self._zone)
         tally = _Tally()
         for rows in _chunks(tally.sort_out(file.rows)):
-            with self.records.write() as connection:
-                old = self._stored(connection, [row.id for row in rows])
-                erased = self._erased(connection, [row.id for row in rows])
+            with self.records.write() as transaction:
+                old = self._stored(transaction, [row.id for row in rows])
+                erased = self._erased(transaction, [row.id for row in rows])
                 for row in rows:
                     new = self._merged(old.get(row.id), row)
-                    tally.outcome(row.id, self._put(connection, old.get(row.id), new, erased))
+                    tally.outcome(row.id, self._put(transaction, old.get(row.id), new, erased))
         return tally.report(file.columns)
 
     def upsert(self, customers: Sequence[Customer]) -> ImportReport:
         """Write whole customers; unchanged ones are not touched, erased ones stay away."""
         tally = _Tally()
-        with self.records.write() as connection:
+        with self.records.write() as transaction:
             ids = [customer.id for customer in customers]
-            old, erased = self._stored(connection, ids), self._erased(connection, ids)
+            old, erased = self._stored(transaction, ids), self._erased(transaction, ids)
             for customer in customers:
                 tally.read += 1
-                tally.outcome(customer.id, self._put(connection, old.get(customer.id), customer, erased))
+                tally.outcome(customer.id, self._put(transaction, old.get(customer.id), customer, erased))
         return tally.report({})
 
     def get(self, customer_id: str) -> Customer:
@@ -101,7 +100,7 @@ class Customers:
 
     def get_many(self, ids: Sequence[str]) -> Found:
         """Those that exist, in the order asked."""
-        found = self._stored(self.records.connection, ids)
+        found = self._stored(self.records, ids)
         return [found[id_] for id_ in ids if id_ in found]
 
     def search(self, text: str, *, limit: int = 50) -> Found:
@@ -114,7 +113,7 @@ class Customers:
             if rows:
                 return [_decode(row[0]) for row in rows[:limit]]
         words = [_like(word) for word in _folded(text).split()]
-        tests = " AND ".join(["words LIKE ? ESCAPE '\\'"] * len(words)) or "1"
+        tests = " AND ".join(["words LIKE ? ESCAPE '\\'"] * len(words)) or "true"
         rows = self.records.all(
             f"SELECT document FROM customers WHERE {tests} ORDER BY {_ORDERS['name']} LIMIT ?",  # noqa: S608
             (*words, limit),
@@ -134,24 +133,25 @@ class Customers:
         not bring them back. Returns the linked author ids; call `Linker.mirror` to tell the store. What the
         accounts said in public stays (`Store.erase_author` removes it). Raises NotFound."""
         at = datetime.now(UTC)
-        with self.records.write() as connection:
-            if not self._stored(connection, [customer_id]):
+        with self.records.write() as transaction:
+            if not self._stored(transaction, [customer_id]):
                 raise NotFound(f"There is no customer {customer_id}.")
-            rows = connection.execute(
+            rows = transaction.all(
                 "SELECT author_id FROM links WHERE customer_id = ? AND status = 'linked'", (customer_id,)
-            ).fetchall()
+            )
             authors = sorted(str(author) for (author,) in rows)
             for table in ("link_evidence", "links", "link_history"):
-                connection.execute(f"DELETE FROM {table} WHERE customer_id = ?", (customer_id,))  # noqa: S608
-            connection.executemany("INSERT OR REPLACE INTO link_mirror VALUES (?, NULL)", [(a,) for a in authors])
-            forget_replies(connection, authors)
-            connection.execute("DELETE FROM customers WHERE id = ?", (customer_id,))
-            connection.execute(
-                "INSERT OR IGNORE INTO customers_erased VALUES (?, ?)",
+                transaction.run(f"DELETE FROM {table} WHERE customer_id = ?", (customer_id,))  # noqa: S608
+            for author in authors:
+                to_mirror(transaction, author, None)
+            forget_replies(transaction, authors)
+            transaction.run("DELETE FROM customers WHERE id = ?", (customer_id,))
+            transaction.run(
+                "INSERT INTO customers_erased VALUES (?, ?) ON CONFLICT DO NOTHING",
                 (self._contacts.digest("customer", customer_id), at.isoformat()),
             )
-            record_act(connection, at, who=by, what="customer.erase", subject=customer_id, why=reason)
-        self.records.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            record_act(transaction, at, who=by, what="customer.erase", subject=customer_id, why=reason)
+        self.records.scrub()
         return tuple(authors)
 
     def masked(self, customer: Customer) -> dict[str, str]:
@@ -164,9 +164,9 @@ class Customers:
         if not by.strip() or not reason.strip():
             raise EarshotError("Say who you are and why: contact data is shown only with both.")
         customer = self.get(customer_id)
-        with self.records.write() as connection:
+        with self.records.write() as transaction:
             record_act(
-                connection, datetime.now(UTC), who=by, what="contact.reveal", subject=customer_id, why=reason
+                transaction, datetime.now(UTC), who=by, what="contact.reveal", subject=customer_id, why=reason
             )
         return self._contact(customer)
 
@@ -181,20 +181,20 @@ class Customers:
     def _contact(self, customer: Customer) -> dict[str, str]:
         return self._contacts.decrypt(customer.contact_encrypted) if customer.contact_encrypted else {}
 
-    def _stored(self, connection: apsw.Connection, ids: Sequence[str]) -> dict[str, Customer]:
-        rows = connection.execute(
-            "SELECT id, document FROM customers WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(ids),)
-        ).fetchall()
+    def _stored(self, records: Reader, ids: Sequence[str]) -> dict[str, Customer]:
+        rows = records.all(
+            "SELECT id, document FROM customers WHERE id IN (SELECT value FROM json_each(?))", (list(ids),)
+        )
         return {str(id_): _decode(str(document)) for id_, document in rows}
 
-    def _erased(self, connection: apsw.Connection, ids: Sequence[str]) -> set[str]:
-        if not connection.execute("SELECT 1 FROM customers_erased LIMIT 1").fetchone():
+    def _erased(self, transaction: Transaction, ids: Sequence[str]) -> set[str]:
+        if not transaction.one("SELECT 1 FROM customers_erased LIMIT 1"):
             return set()
         hashes = {self._contacts.digest("customer", id_): id_ for id_ in ids}
-        rows = connection.execute(
+        rows = transaction.all(
             "SELECT id_hash FROM customers_erased WHERE id_hash IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(hashes)),),
-        ).fetchall()
+            (list(hashes),),
+        )
         return {hashes[str(hashed)] for (hashed,) in rows}
 
     def _merged(self, old: Customer | None, row: CustomerRow) -> Customer:
@@ -213,21 +213,21 @@ class Customers:
         encrypted = self._contacts.encrypt(contact) if contact else None
         return msgspec.structs.replace(new, **hashes, contact_encrypted=encrypted)
 
-    def _put(self, connection: apsw.Connection, old: Customer | None, new: Customer, erased: set[str]) -> str:
+    def _put(self, transaction: Transaction, old: Customer | None, new: Customer, erased: set[str]) -> str:
         """Write one customer; returns inserted, updated, unchanged or erased."""
         if new.id in erased:
             return "erased"
         if old == new:
             return "unchanged"
-        connection.execute(
+        transaction.run(
             "INSERT INTO customers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
             " document = excluded.document, name = excluded.name, spend = excluded.spend,"
             " last_order_at = excluded.last_order_at, phone_hash = excluded.phone_hash,"
             " email_hash = excluded.email_hash, words = excluded.words, updated_at = excluded.updated_at",
             _row(new),
         )
-        connection.execute("DELETE FROM customer_handles WHERE customer_id = ?", (new.id,))
-        connection.executemany(
+        transaction.run("DELETE FROM customer_handles WHERE customer_id = ?", (new.id,))
+        transaction.many(
             "INSERT INTO customer_handles VALUES (?, ?, ?)",
             [(platform, handle, new.id) for platform, handle in new.handles.items()],
         )

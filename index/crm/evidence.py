@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from index.crm.contacts import Contacts
-from index.database import Database, Row
 from index.documents import Author, Customer, Document, Record
+from index.records.protocol import Reader, Row
 from index.stores.protocol import Store
 
 CONTACT_KINDS = frozenset({"phone", "email"})
@@ -39,21 +38,21 @@ def posted_contacts(spoken: Sequence[Record], posted: ContactsByMention, contact
     return found
 
 
-def seen_contacts(records: Database, customers: Sequence[Customer]) -> list[Row]:
+def seen_contacts(records: Reader, customers: Sequence[Customer]) -> list[Row]:
     """(hash, author id, mention id) of contacts of these customers that were posted earlier."""
     hashes = [h for c in customers for h in (c.phone_hash, c.email_hash) if h]
     return records.all(
         "SELECT hash, author_id, mention_id FROM contacts_seen"
         " WHERE hash IN (SELECT value FROM json_each(?)) ORDER BY hash, author_id",
-        (json.dumps(hashes),),
+        (hashes,),
     )
 
 
-def by_contact(records: Database, seen: Sequence[Row]) -> list[Evidence]:
+def by_contact(records: Reader, seen: Sequence[Row]) -> list[Evidence]:
     """Customers whose phone or e-mail hash is among `seen`."""
     if not seen:
         return []
-    hashes = json.dumps(sorted({row[0] for row in seen}))
+    hashes = sorted({row[0] for row in seen})
     owners: dict[str, list[tuple[str, str]]] = {}
     for kind in sorted(CONTACT_KINDS):
         for hashed, customer in records.all(
@@ -69,24 +68,24 @@ def by_contact(records: Database, seen: Sequence[Row]) -> list[Evidence]:
     ]
 
 
-def by_handle(records: Database, spoken: Sequence[Record]) -> list[Evidence]:
-    """Accounts whose id, handle or name a customer declared, asked once for the batch."""
-    names: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
+def by_handle(records: Reader, spoken: Sequence[Record]) -> list[Evidence]:
+    """Accounts whose id, handle or name a customer declared, asked once for each platform of the batch."""
+    named: dict[str, dict[str, dict[str, tuple[str, str]]]] = {}
     for record in spoken:
         mention = record.mention
         if mention.author is not None:
-            platform = platform_of(mention.author.id)
+            names = named.setdefault(platform_of(mention.author.id), {})
             for name, kind in _names(mention.author).items():
-                names.setdefault((platform, name), {})[mention.author.id] = (kind, mention.id)
-    rows = records.all(
-        "SELECT h.platform, h.handle, h.customer_id FROM json_each(?) j JOIN customer_handles h"
-        " ON h.platform = j.value ->> 0 AND h.handle = j.value ->> 1",
-        (json.dumps(list(names)),),
-    )
+                names.setdefault(name, {})[mention.author.id] = (kind, mention.id)
     return [
         Evidence(author_id=author, customer_id=customer, kind=kind, declared=name, mention_id=mention_id)
-        for platform, name, customer in rows
-        for author, (kind, mention_id) in names[platform, name].items()
+        for platform, names in named.items()
+        for name, customer in records.all(
+            "SELECT handle, customer_id FROM customer_handles"
+            " WHERE platform = ? AND handle IN (SELECT value FROM json_each(?))",
+            (platform, list(names)),
+        )
+        for author, (kind, mention_id) in names[name].items()
     ]
 
 

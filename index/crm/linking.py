@@ -8,7 +8,6 @@ or handle declared by the customer), name (declared display name). It never hold
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -35,10 +34,10 @@ from index.crm.links import (
     set_status,
     write_link,
 )
-from index.database import Database, Row
 from index.documents import Customer, Document, Link, Record
 from index.errors import EarshotError, NotFound
 from index.records import open_records
+from index.records.protocol import Records, Row
 from index.settings import Settings
 from index.stores.protocol import Store
 
@@ -62,7 +61,7 @@ class Linker:
         self,
         settings: Settings,
         store: Store,
-        records: Database | None = None,
+        records: Records | None = None,
         contacts: Contacts | None = None,
     ) -> None:
         self.records = records or open_records(settings)
@@ -102,12 +101,12 @@ class Linker:
         """A person's decision; wins over everything automatic. Raises NotFound for an unknown customer."""
         _named(by)
         at = datetime.now(UTC)
-        with self.records.write() as connection:
-            if not connection.execute("SELECT 1 FROM customers WHERE id = ?", (customer_id,)).fetchone():
+        with self.records.write() as transaction:
+            if not transaction.one("SELECT 1 FROM customers WHERE id = ?", (customer_id,)):
                 raise NotFound(f"There is no customer {customer_id}.")
-            for old in linked_now(connection, author_id):
+            for old in linked_now(transaction, author_id):
                 if old.customer_id != customer_id:
-                    set_status(connection, old, "unlinked", by, at, f"linked to {customer_id}: {reason}")
+                    set_status(transaction, old, "unlinked", by, at, f"linked to {customer_id}: {reason}")
             new = Link(
                 author_id=author_id,
                 customer_id=customer_id,
@@ -117,8 +116,8 @@ class Linker:
                 at=at,
                 reason=reason,
             )
-            write_link(connection, new)
-            record_act(connection, at, who=by, what="link", subject=f"{author_id} {customer_id}", why=reason)
+            write_link(transaction, new)
+            record_act(transaction, at, who=by, what="link", subject=f"{author_id} {customer_id}", why=reason)
         self.mirror()
         return new
 
@@ -129,12 +128,12 @@ class Linker:
         """
         _named(by)
         at = datetime.now(UTC)
-        with self.records.write() as connection:
-            old = find_pair(connection, author_id, customer_id)
+        with self.records.write() as transaction:
+            old = find_pair(transaction, author_id, customer_id)
             if old is None:
                 raise NotFound(f"{author_id} was never linked or proposed to customer {customer_id}.")
-            new = set_status(connection, old, "rejected", by, at, reason)
-            record_act(connection, at, who=by, what="unlink", subject=f"{author_id} {customer_id}", why=reason)
+            new = set_status(transaction, old, "rejected", by, at, reason)
+            record_act(transaction, at, who=by, what="unlink", subject=f"{author_id} {customer_id}", why=reason)
         self.mirror()
         return new
 
@@ -159,7 +158,7 @@ class Linker:
     def proposals(self, *, customer_id: str | None = None, limit: int = 100) -> list[Proposal]:
         """Pairs with evidence that is not enough by itself, newest first."""
         rows = self.records.all(
-            "SELECT author_id, customer_id, group_concat(kind, '+' ORDER BY kind), max(at), max(mention_id)"
+            "SELECT author_id, customer_id, string_agg(kind, '+' ORDER BY kind), max(at), max(mention_id)"
             " FROM link_evidence e WHERE (?1 IS NULL OR customer_id = ?1) AND NOT EXISTS"
             " (SELECT 1 FROM links l WHERE l.author_id = e.author_id AND l.customer_id = e.customer_id"
             " AND l.status IN ('linked', 'rejected'))"
@@ -179,9 +178,9 @@ class Linker:
 
     def forget_author(self, author_id: str) -> None:
         """Remove everything kept about an account that was erased."""
-        with self.records.write() as connection:
+        with self.records.write() as transaction:
             for table in ("contacts_seen", "link_evidence", "links", "link_history", "link_mirror"):
-                connection.execute(f"DELETE FROM {table} WHERE author_id = ?", (author_id,))  # noqa: S608
+                transaction.run(f"DELETE FROM {table} WHERE author_id = ?", (author_id,))  # noqa: S608
 
     def mirror(self) -> None:
         """Tell the store what it was not told yet. Links are mirrored at once; this is for after a crash.
@@ -193,8 +192,9 @@ class Linker:
             while told != truth:
                 self._store.set_customer(author_id, truth[0])
                 told, truth = truth, (self.customers_of([author_id]).get(author_id),)
-            self.records.many(
-                "DELETE FROM link_mirror WHERE author_id = ? AND customer_id IS ?", [(author_id, pending)]
+            self.records.run(
+                "DELETE FROM link_mirror WHERE author_id = ? AND customer_id IS NOT DISTINCT FROM ?",
+                (author_id, pending),
             )
 
     def _take_in(
@@ -208,14 +208,15 @@ class Linker:
 
         Customers are asked for the contacts inside it: an import at the same moment misses none.
         """
-        with self.records.write() as connection:
-            connection.executemany(
-                "INSERT OR IGNORE INTO contacts_seen VALUES (?, ?, ?, ?)", [(*row, at.isoformat()) for row in seen]
+        with self.records.write() as transaction:
+            transaction.many(
+                "INSERT INTO contacts_seen VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                [(*row, at.isoformat()) for row in seen],
             )
-            touched = drop_outdated(connection, changed)
-            for one in [*evidence, *by_contact(self.records, seen)]:
-                touched |= keep(connection, one, at)
-            decided = [decide(connection, author, at) for author in sorted(touched)]
+            touched = drop_outdated(transaction, changed)
+            for one in [*evidence, *by_contact(transaction, seen)]:
+                touched |= keep(transaction, one, at)
+            decided = [decide(transaction, author, at) for author in sorted(touched)]
         return [link for link in decided if link is not None]
 
     def _known(self, evidence: Sequence[Evidence], seen: Sequence[Row]) -> bool:
@@ -223,11 +224,11 @@ class Linker:
         old = self.records.all(
             "SELECT author_id, customer_id, kind FROM link_evidence"
             " WHERE author_id IN (SELECT value FROM json_each(?))",
-            (json.dumps(sorted({e.author_id for e in evidence})),),
+            (sorted({e.author_id for e in evidence}),),
         )
         hashes = self.records.all(
             "SELECT hash, author_id FROM contacts_seen WHERE hash IN (SELECT value FROM json_each(?))",
-            (json.dumps(sorted({row[0] for row in seen})),),
+            (sorted({row[0] for row in seen}),),
         )
         return {(e.author_id, e.customer_id, e.kind) for e in evidence} <= set(old) and {
             (row[0], row[1]) for row in seen

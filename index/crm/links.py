@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-import apsw
-
 from index.crm.evidence import CONTACT_KINDS, Evidence, platform_of
-from index.database import Database, Row
 from index.documents import Customer, Link
+from index.records.protocol import Reader, Row, Transaction
 
 AUTOMATIC = "automatic"
 COLUMNS = "author_id, customer_id, status, evidence, by, at, reason, mention_id"
@@ -35,50 +32,48 @@ def choose(
     return customer if exact or ("name" in kinds and not claims) else None
 
 
-def customers_of(records: Database, author_ids: Iterable[str]) -> dict[str, str]:
+def customers_of(records: Reader, author_ids: Iterable[str]) -> dict[str, str]:
     """author id -> customer id, for those that are linked."""
     rows = records.all(
         "SELECT author_id, customer_id FROM links"
         " WHERE status = 'linked' AND author_id IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(author_ids)),),
+        (list(author_ids),),
     )
     return dict(rows)
 
 
-def drop_outdated(connection: apsw.Connection, changed: Sequence[Customer]) -> set[str]:
+def drop_outdated(transaction: Transaction, changed: Sequence[Customer]) -> set[str]:
     """Drop evidence by a handle the customer does not declare any more; returns the accounts to decide again."""
     touched: set[str] = set()
     for customer in changed:
-        for author, kind, declared in _rows(
-            connection,
+        for author, kind, declared in transaction.all(
             "SELECT author_id, kind, declared FROM link_evidence WHERE customer_id = ? AND declared IS NOT NULL",
             (customer.id,),
         ):
             if customer.handles.get(platform_of(author)) != declared:
-                connection.execute(
+                transaction.run(
                     "DELETE FROM link_evidence WHERE author_id = ? AND customer_id = ? AND kind = ?",
                     (author, customer.id, kind),
                 )
-                touched |= {author, *claimants(connection, author, customer.id)}
+                touched |= {author, *claimants(transaction, author, customer.id)}
     return touched
 
 
-def keep(connection: apsw.Connection, one: Evidence, at: datetime) -> set[str]:
+def keep(transaction: Transaction, one: Evidence, at: datetime) -> set[str]:
     """Keep a piece of evidence; returns the accounts to decide again, none when it was known."""
-    connection.execute(
-        "INSERT OR IGNORE INTO link_evidence VALUES (?, ?, ?, ?, ?, ?)",
+    kept = transaction.run(
+        "INSERT INTO link_evidence VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (one.author_id, one.customer_id, one.kind, one.declared, one.mention_id, at.isoformat()),
     )
-    if not connection.changes():
+    if not kept:
         return set()
-    return {one.author_id, *claimants(connection, one.author_id, one.customer_id)}
+    return {one.author_id, *claimants(transaction, one.author_id, one.customer_id)}
 
 
-def claimants(connection: apsw.Connection, author_id: str, customer_id: str) -> dict[str, set[str]]:
+def claimants(transaction: Transaction, author_id: str, customer_id: str) -> dict[str, set[str]]:
     """Other accounts of the platform that claim the customer, with how: "account", "name"."""
     found: dict[str, set[str]] = {}
-    for other, kind in _rows(
-        connection,
+    for other, kind in transaction.all(
         "SELECT author_id, kind FROM link_evidence"
         " WHERE customer_id = ? AND author_id <> ? AND kind IN ('account', 'name')",
         (customer_id, author_id),
@@ -88,26 +83,25 @@ def claimants(connection: apsw.Connection, author_id: str, customer_id: str) -> 
     return found
 
 
-def decide(connection: apsw.Connection, author_id: str, at: datetime) -> Link | None:
+def decide(transaction: Transaction, author_id: str, at: datetime) -> Link | None:
     """Bring the links of one account in line with its evidence; returns the link made, if any."""
-    linked = linked_now(connection, author_id)
+    linked = linked_now(transaction, author_id)
     if any(link.by != AUTOMATIC for link in linked):
         return None
     candidates: dict[str, dict[str, str | None]] = {}
-    for customer, kind, mention in _rows(
-        connection,
+    for customer, kind, mention in transaction.all(
         "SELECT customer_id, kind, mention_id FROM link_evidence WHERE author_id = ? ORDER BY kind",
         (author_id,),
     ):
         candidates.setdefault(customer, {})[kind] = mention
-    rejected = _rows(
-        connection, "SELECT customer_id FROM links WHERE author_id = ? AND status = 'rejected'", (author_id,)
+    rejected = transaction.all(
+        "SELECT customer_id FROM links WHERE author_id = ? AND status = 'rejected'", (author_id,)
     )
-    rivals = {c: set().union(*claimants(connection, author_id, c).values()) for c in candidates}
+    rivals = {c: set().union(*claimants(transaction, author_id, c).values()) for c in candidates}
     chosen = choose(candidates, {customer for (customer,) in rejected}, rivals)
     for old in linked:
         if old.customer_id != chosen:
-            set_status(connection, old, "unlinked", AUTOMATIC, at, "the evidence is not clear any more")
+            set_status(transaction, old, "unlinked", AUTOMATIC, at, "the evidence is not clear any more")
     if chosen is None or any(link.customer_id == chosen for link in linked):
         return None
     kinds = candidates[chosen]
@@ -121,43 +115,41 @@ def decide(connection: apsw.Connection, author_id: str, at: datetime) -> Link | 
         at=at,
         mention_id=mention_id,
     )
-    write_link(connection, new)
+    write_link(transaction, new)
     return new
 
 
-def linked_now(connection: apsw.Connection, author_id: str) -> list[Link]:
-    rows = _rows(
-        connection,
+def linked_now(transaction: Transaction, author_id: str) -> list[Link]:
+    rows = transaction.all(
         f"SELECT {COLUMNS} FROM links WHERE author_id = ? AND status = 'linked'",  # noqa: S608
         (author_id,),
     )
     return [read_link(row) for row in rows]
 
 
-def find_pair(connection: apsw.Connection, author_id: str, customer_id: str) -> Link | None:
+def find_pair(transaction: Transaction, author_id: str, customer_id: str) -> Link | None:
     """The pair as it stands; a mere proposal reads as "unlinked"."""
     pair = (author_id, customer_id)
-    rows = _rows(
-        connection,
+    rows = transaction.all(
         f"SELECT {COLUMNS} FROM links WHERE author_id = ? AND customer_id = ?",  # noqa: S608
         pair,
-    ) or _rows(
-        connection,
-        "SELECT author_id, customer_id, 'unlinked', group_concat(kind, '+' ORDER BY kind), ?, max(at), NULL,"
-        " max(mention_id) FROM link_evidence WHERE author_id = ? AND customer_id = ? GROUP BY author_id",
+    ) or transaction.all(
+        "SELECT author_id, customer_id, 'unlinked', string_agg(kind, '+' ORDER BY kind), ?, max(at), NULL,"
+        " max(mention_id) FROM link_evidence WHERE author_id = ? AND customer_id = ?"
+        " GROUP BY author_id, customer_id",
         (AUTOMATIC, *pair),
     )
     return read_link(rows[0]) if rows else None
 
 
-def set_status(connection: apsw.Connection, old: Link, status: str, by: str, at: datetime, reason: str) -> Link:
+def set_status(transaction: Transaction, old: Link, status: str, by: str, at: datetime, reason: str) -> Link:
     row = (old.author_id, old.customer_id, status, old.evidence, by, at.isoformat(), reason, old.mention_id)
     new = read_link(row)
-    write_link(connection, new)
+    write_link(transaction, new)
     return new
 
 
-def write_link(connection: apsw.Connection, link: Link) -> None:
+def write_link(transaction: Transaction, link: Link) -> None:
     row = (
         link.author_id,
         link.customer_id,
@@ -169,12 +161,23 @@ def write_link(connection: apsw.Connection, link: Link) -> None:
         link.mention_id,
     )
     marks = "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-    connection.execute(f"INSERT OR REPLACE INTO links ({COLUMNS}) {marks}", row)
-    connection.execute(f"INSERT INTO link_history ({COLUMNS}) {marks}", row)
-    now_linked = linked_now(connection, link.author_id)
-    connection.execute(
-        "INSERT OR REPLACE INTO link_mirror VALUES (?, ?)",
-        (link.author_id, now_linked[0].customer_id if now_linked else None),
+    transaction.run(
+        f"INSERT INTO links ({COLUMNS}) {marks} ON CONFLICT (author_id, customer_id) DO UPDATE SET"
+        " status = excluded.status, evidence = excluded.evidence, by = excluded.by, at = excluded.at,"
+        " reason = excluded.reason, mention_id = excluded.mention_id",
+        row,
+    )
+    transaction.run(f"INSERT INTO link_history ({COLUMNS}) {marks}", row)
+    now_linked = linked_now(transaction, link.author_id)
+    to_mirror(transaction, link.author_id, now_linked[0].customer_id if now_linked else None)
+
+
+def to_mirror(transaction: Transaction, author_id: str, customer_id: str | None) -> None:
+    """Note what the store has to be told of an account."""
+    transaction.run(
+        "INSERT INTO link_mirror VALUES (?, ?) ON CONFLICT (author_id) DO UPDATE SET"
+        " customer_id = excluded.customer_id",
+        (author_id, customer_id),
     )
 
 
@@ -190,7 +193,3 @@ def read_link(row: Row) -> Link:
         reason=reason,
         mention_id=mention,
     )
-
-
-def _rows(connection: apsw.Connection, sql: str, values: Sequence[str]) -> list[Row]:
-    return connection.execute(sql, values).fetchall()

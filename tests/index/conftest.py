@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from index.database import Database
 from index.documents import Analysis, Aspect, Author, Engagement, Mention, Record
 from index.records import open_records
+from index.records.protocol import Records
+from index.records.sqlite import SQLiteRecords
 from index.settings import Brand, Settings
 from index.stores import open_store
 from index.stores.protocol import Store
@@ -21,17 +22,17 @@ Say = Callable[..., Record]
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, records_address: str) -> Settings:
     brands = (
         Brand(name="星野咖啡", competitors=("云海茶",)),
         Brand(name="云海茶", own=False),
         Brand(name="Noctua"),
     )
-    return Settings(home=tmp_path, brands=brands)
+    return Settings(home=tmp_path, brands=brands, records=records_address)
 
 
 @pytest.fixture
-def records(settings: Settings) -> Iterator[Database]:
+def records(settings: Settings) -> Iterator[Records]:
     database = open_records(settings)
     yield database
     database.close()
@@ -42,6 +43,19 @@ def store(settings: Settings) -> Iterator[Store]:
     opened = open_store(settings)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def content() -> Callable[[Records], str]:
+    """Everything that lies in the records: of a file every byte, so that what was erased would show too."""
+    return _content
+
+
+def _content(records: Records) -> str:
+    if isinstance(records, SQLiteRecords):
+        return records.path.read_bytes().decode(errors="replace")
+    tables = records.all("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+    return "\n".join(str(row) for (table,) in tables for row in records.all(f"SELECT * FROM {table}"))
 
 
 @pytest.fixture

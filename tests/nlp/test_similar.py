@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.clusters import REMEMBER, Clusters, Signature, likeness
-from index.database import Database
 from index.records import open_records
+from index.records.protocol import Records
 from index.settings import Settings
 from nlp.similar import signature
 
@@ -30,17 +30,17 @@ TEMPLATE = POSTS[0]
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> Iterator[Database]:
-    opened = open_records(Settings(home=tmp_path))
+def records(tmp_path: Path, records_address: str) -> Iterator[Records]:
+    opened = open_records(Settings(home=tmp_path, records=records_address))
     yield opened
     opened.close()
 
 
-def assign(records: Database, *texts: str, today: date = TODAY) -> list[str | None]:
+def assign(records: Records, *texts: str, today: date = TODAY) -> list[str | None]:
     return Clusters(records).assign([signature(text) for text in texts], today=today)
 
 
-def test_posts_that_speak_of_the_same_in_other_words_stay_apart(records: Database) -> None:
+def test_posts_that_speak_of_the_same_in_other_words_stay_apart(records: Records) -> None:
     assert len(set(assign(records, *POSTS))) == len(POSTS)
 
 
@@ -58,17 +58,17 @@ def test_posts_that_speak_of_the_same_in_other_words_stay_apart(records: Databas
         "\u200b".join(TEMPLATE),
     ],
 )
-def test_a_changed_copy_is_in_the_cluster_of_the_first(records: Database, copy: str) -> None:
+def test_a_changed_copy_is_in_the_cluster_of_the_first(records: Records, copy: str) -> None:
     first, *_ = assign(records, *POSTS)
     assert assign(records, copy) == [first]
 
 
-def test_several_copies_in_one_batch_are_together(records: Database) -> None:
+def test_several_copies_in_one_batch_are_together(records: Records) -> None:
     one, other, third = assign(records, TEMPLATE, POSTS[5], TEMPLATE + "！")
     assert one == third != other
 
 
-def test_many_small_changes_do_not_join_what_is_different(records: Database) -> None:
+def test_many_small_changes_do_not_join_what_is_different(records: Records) -> None:
     """Each step is a near-duplicate of the one before; the last has nothing of the first."""
     steps = [POSTS[1][:at] + TEMPLATE[at:] for at in range(0, len(POSTS[1]) + 1, 4)]
     keys = [assign(records, step)[0] for step in steps]
@@ -79,7 +79,7 @@ def test_many_small_changes_do_not_join_what_is_different(records: Database) -> 
 @pytest.mark.parametrize(
     "text", ["", "好喝", "👍" * 500, "12345 " * 500, "Thanks for the quick response!", "哈" * 12]
 )
-def test_a_text_too_short_to_tell_has_no_cluster(records: Database, text: str) -> None:
+def test_a_text_too_short_to_tell_has_no_cluster(records: Records, text: str) -> None:
     assert assign(records, text) == [None]
 
 
@@ -91,21 +91,22 @@ def test_any_text_has_the_same_signature_each_time(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["长" * 1_000_000, "ab" * 500_000, "#" * 1_000_000, "\ud800" * 100_000, "@a " * 300_000]
 )
-def test_a_megabyte_is_answered(records: Database, text: str) -> None:
+def test_a_megabyte_is_answered(records: Records, text: str) -> None:
     (key,) = assign(records, text)
     assert key is None or len(key) == 15
 
 
-def test_another_process_knows_the_clusters(records: Database, tmp_path: Path) -> None:
+def test_another_process_knows_the_clusters(records: Records, tmp_path: Path, records_address: str) -> None:
     first, _ = assign(records, TEMPLATE, POSTS[5])
     code = (
         "import sys; from pathlib import Path; from datetime import date; from index.clusters import Clusters;"
         "from index.records import open_records; from index.settings import Settings;"
-        "from nlp.similar import signature; r = open_records(Settings(home=Path(sys.argv[1])));"
+        "from nlp.similar import signature;"
+        "r = open_records(Settings(home=Path(sys.argv[1]), records=sys.argv[3]));"
         "print(Clusters(r).assign([signature(sys.argv[2])], today=date(2026, 11, 30))[0]); r.close()"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path), TEMPLATE.replace("绝", "赞")],
+        [sys.executable, "-c", code, str(tmp_path), TEMPLATE.replace("绝", "赞"), records_address],
         capture_output=True,
         text=True,
         check=True,
@@ -113,7 +114,7 @@ def test_another_process_knows_the_clusters(records: Database, tmp_path: Path) -
     assert ran.stdout.strip() == first
 
 
-def test_what_is_old_is_forgotten_and_leaves_no_rows(records: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_old_is_forgotten_and_leaves_no_rows(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     assign(records, *POSTS)
     monkeypatch.setattr("index.clusters.SWEEP", 1 << 63)
     monkeypatch.setattr("index.clusters.random.randrange", lambda _: 0)

@@ -27,9 +27,9 @@ class Desk:
         except StoreError as error:
             raise Retry(str(error)) from error
         try:
-            records.many(
-                "INSERT OR IGNORE INTO notices (case_id, at) SELECT id, ? FROM cases WHERE id = ?",
-                [(datetime.now(UTC).isoformat(), case.id)],
+            records.run(
+                "INSERT INTO notices (case_id, at) SELECT id, ? FROM cases WHERE id = ? ON CONFLICT DO NOTHING",
+                (datetime.now(UTC).isoformat(), case.id),
             )
         finally:
             records.close()
