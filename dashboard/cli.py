@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 
 from dashboard.commands import (
     cases,
+    copy_store,
     corrections,
     crawl,
     customers,
@@ -91,6 +92,7 @@ for module in (
     corrections,
     rescore,
     status,
+    copy_store,
     replay,
     doctor,
     crawl,

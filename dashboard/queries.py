@@ -51,7 +51,7 @@ FORGET = 3600.0  # seconds after which an answer is forgotten even when nothing 
 class State(NamedTuple):
     """What a kept answer depends on besides its question."""
 
-    home: str
+    opened: int  # which handles: with other settings the same question has another answer
     version: int
 
 
@@ -68,6 +68,7 @@ class Desk:
         self.linker = Linker(settings, self.store, self.records)
         self.sources = Sources(settings)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="desk")
+        self._opened = time.time_ns()
         self._version = 0
         self._looked = 0.0
         self._as_of = datetime.now(UTC)
@@ -82,12 +83,12 @@ class Desk:
             self._looked, seen = time.monotonic(), datetime.now(UTC)
             if self.ask(self.store.changed_since, self._as_of):
                 self._version, self._as_of = self._version + 1, seen
-        return State(str(self.settings.home), self._version)
+        return State(self._opened, self._version)
 
     def slow_state(self) -> State:
         """For answers that cost much and move slowly: a minute old, while the store is young always new."""
         state = self.state()
-        return state if state.version < YOUNG else State(state.home, -int(time.time() // 60))
+        return state if state.version < YOUNG else State(state.opened, -int(time.time() // 60))
 
     def changed_here(self) -> None:
         """A page wrote something: forget the kept answers at once."""

@@ -6,12 +6,13 @@ same answer from each of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from index.documents import Author, AuthorFacts, Correction, Document, Influence, Record
 from index.query import MentionQuery
+from index.stores.traces import Trace
 
 Saved = Literal["inserted", "updated", "unchanged", "stale", "erased"]
 Facet = Literal["brand", "platform", "sentiment", "aspect", "intent", "lang", "source", "kind", "region", "cluster"]
@@ -85,8 +86,10 @@ class Store(Protocol):
         self, query: MentionQuery, *, limit: int = 20, cursor: str | None = None, highlight: bool = True
     ) -> Page: ...
 
-    def scan(self, query: MentionQuery, *, batch: int = 1000) -> Iterator[Record]:
-        """All matches, newest first, in constant memory: for exports and re-scoring."""
+    def scan(self, query: MentionQuery, *, batch: int = 1000, plain: bool = False) -> Iterator[Record]:
+        """All matches, newest first, in constant memory: for exports and re-scoring.
+
+        `plain`: as they were saved, without what people, links and scores add."""
 
     def count(self, query: MentionQuery) -> int: ...
 
@@ -122,6 +125,12 @@ class Store(Protocol):
     def set_customer(self, author_id: str, customer_id: str | None) -> None:
         """All mentions of this account, past and future, belong to this customer (None: to nobody)."""
 
+    def influences(self) -> Iterator[Influence]:
+        """Every score that is set."""
+
+    def customers(self) -> Iterator[tuple[str, str]]:
+        """Every account that belongs to a customer, as (author id, customer id)."""
+
     def correct(self, correction: Correction) -> Record:
         """Keep a person's label. Raises NotFound."""
 
@@ -131,6 +140,17 @@ class Store(Protocol):
 
     def erase_author(self, author_id: str) -> int:
         """Remove an author and every mention of theirs, unrecoverably; later saves return "erased"."""
+
+    def trace_key(self) -> bytes:
+        """The key of the traces, as secret as the store itself. `traces` are worth nothing without it."""
+
+    def traces(self) -> Iterator[Trace]:
+        """What is remembered of mentions removed and authors erased."""
+
+    def keep_traces(self, key: bytes, traces: Iterable[Trace]) -> None:
+        """Take over the traces and the key of another store: what was removed there goes here too, and stays away.
+
+        Raises Conflict when this store has traces under another key."""
 
     def changed_since(self, moment: datetime) -> bool:
         """Whether anything was written after `moment`: lets pages keep a cached picture."""

@@ -6,8 +6,7 @@ The parts: sqlite_write (batches), sqlite_search (finding), sqlite_counts (facet
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -28,7 +27,9 @@ from index.stores.sqlite_people import People
 from index.stores.sqlite_search import Searcher
 from index.stores.sqlite_tallies import TALLIES_VERSION, Tallies, rebuild
 from index.stores.sqlite_terms import Terms
+from index.stores.sqlite_traces import Traces
 from index.stores.sqlite_write import Writer
+from index.stores.traces import Trace
 from index.text import TOKENISER_VERSION, token_string
 
 _mentions = msgspec.json.Decoder(Mention)
@@ -42,11 +43,12 @@ class SQLiteStore:
         self._database = Database(path, schema)
         self._terms = Terms(self._database)
         self._days = Days(zone)
-        self._writer = Writer(self._database, self._terms, self._days, self._salt())
+        self._traces = traces = Traces(self._database)
+        self._writer = Writer(self._database, self._terms, self._days, traces)
         conditions = Conditions(self._database, self._terms, zone)
         self._searcher = Searcher(self._database, conditions)
         self._counting = Counting(self._database, self._terms, conditions, self._days)
-        self._people = People(self._database, self._terms, conditions, self._days, self._writer)
+        self._people = People(self._database, self._terms, conditions, self._days, self._writer, traces)
         self._bring_up_to_date(zone)
 
     def save(self, records: Sequence[Record]) -> list[Saved]:
@@ -63,8 +65,8 @@ class SQLiteStore:
     ) -> Page:
         return self._searcher.search(query, limit=limit, cursor=cursor, marked=highlight)
 
-    def scan(self, query: MentionQuery, *, batch: int = 1000) -> Iterator[Record]:
-        return self._searcher.scan(query, batch=batch)
+    def scan(self, query: MentionQuery, *, batch: int = 1000, plain: bool = False) -> Iterator[Record]:
+        return self._searcher.scan(query, batch=batch, plain=plain)
 
     def count(self, query: MentionQuery) -> int:
         return self._counting.count(query)
@@ -99,6 +101,12 @@ class SQLiteStore:
     def set_customer(self, author_id: str, customer_id: str | None) -> None:
         self._people.set_customer(author_id, customer_id)
 
+    def influences(self) -> Iterator[Influence]:
+        return self._people.influences()
+
+    def customers(self) -> Iterator[tuple[str, str]]:
+        return self._people.customers()
+
     def correct(self, correction: Correction) -> Record:
         self._writer.correct(correction)
         record = self.get([correction.mention_id])[0]
@@ -114,6 +122,15 @@ class SQLiteStore:
 
     def erase_author(self, author_id: str) -> int:
         return self._writer.erase_author(author_id)
+
+    def trace_key(self) -> bytes:
+        return self._traces.key()
+
+    def traces(self) -> Iterator[Trace]:
+        return self._traces.all()
+
+    def keep_traces(self, key: bytes, traces: Iterable[Trace]) -> None:
+        self._writer.keep_traces(key, traces)
 
     def changed_since(self, moment: datetime) -> bool:
         row = self._database.one("SELECT value FROM meta WHERE key = 'changed'")
@@ -133,15 +150,6 @@ class SQLiteStore:
 
     def close(self) -> None:
         self._database.close()
-
-    def _salt(self) -> bytes:
-        """The key of the hashes by which erased authors are known again: made once per file."""
-        with self._database.write() as connection:
-            sql = "INSERT INTO meta VALUES ('salt', ?) ON CONFLICT DO NOTHING"
-            connection.execute(sql, (secrets.token_bytes(32),))
-        row = self._database.one("SELECT value FROM meta WHERE key = 'salt'")
-        assert row is not None  # noqa: S101 - written above
-        return bytes(row[0])
 
     def _bring_up_to_date(self, zone: str) -> None:
         """Rebuild what was made by another tokeniser or for another zone."""

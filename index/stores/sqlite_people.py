@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Any, Literal, NamedTuple
@@ -20,6 +20,7 @@ from index.stores.posts import Copies, burst_posts
 from index.stores.protocol import AuthorStat, SentimentCounts
 from index.stores.sqlite_conditions import Conditions
 from index.stores.sqlite_terms import Terms
+from index.stores.sqlite_traces import Traces
 from index.stores.sqlite_write import Writer
 
 EXPERIENCE = {"praise", "complaint"}
@@ -35,13 +36,20 @@ _SCORES_OF_BRANDS = "influence WHERE brand IN (SELECT value FROM json_each(?))"
 
 class People:
     def __init__(
-        self, database: Database, terms: Terms, conditions: Conditions, days: Days, writer: Writer
+        self,
+        database: Database,
+        terms: Terms,
+        conditions: Conditions,
+        days: Days,
+        writer: Writer,
+        traces: Traces,
     ) -> None:
         self._database = database
         self._terms = terms
         self._conditions = conditions
         self._days = days
         self._writer = writer
+        self._traces = traces
 
     def top(
         self, query: MentionQuery, by: Literal["mentions", "engagement", "koc"], limit: int
@@ -105,7 +113,7 @@ class People:
 
     def set_influence(self, scores: Sequence[Influence]) -> None:
         with self._writer.transaction() as connection:
-            erased = self._writer.erased(connection, (score.author_id for score in scores))
+            erased = self._traces.erased(connection, (score.author_id for score in scores))
             kept = [score for score in scores if score.author_id not in erased]
             connection.executemany(
                 "INSERT OR REPLACE INTO influence VALUES (?, ?, ?, ?)",
@@ -114,9 +122,17 @@ class People:
 
     def set_customer(self, author_id: str, customer_id: str | None) -> None:
         with self._writer.transaction() as connection:
-            if not self._writer.erased(connection, [author_id]):
+            if not self._traces.erased(connection, [author_id]):
                 number = self._author(connection, author_id)
                 connection.execute("UPDATE author SET customer = ? WHERE id = ?", (customer_id, number))
+
+    def influences(self) -> Iterator[Influence]:
+        for (document,) in self._database.connection.execute("SELECT document FROM influence"):
+            yield _influences.decode(document)
+
+    def customers(self) -> Iterator[tuple[str, str]]:
+        sql = "SELECT author_id, customer FROM author WHERE customer IS NOT NULL"
+        yield from self._database.connection.execute(sql)
 
     def _author(self, connection: apsw.Connection, author_id: str) -> int:
         connection.execute("INSERT INTO author(author_id) VALUES (?) ON CONFLICT DO NOTHING", (author_id,))

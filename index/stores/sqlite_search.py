@@ -44,14 +44,14 @@ class Searcher:
         more = len(places) > limit
         return Page(hits=hits, cursor=write_cursor(order, *shown[-1][0]) if more and shown else None)
 
-    def scan(self, query: MentionQuery, *, batch: int) -> Iterator[Record]:
+    def scan(self, query: MentionQuery, *, batch: int, plain: bool) -> Iterator[Record]:
         """Newest first. Each batch is a picture of its own, so that a long export holds nobody up."""
         after: Sequence[Any] | None = None
         while True:
             with self._database.read():
                 rows = self._conditions.rows(query)
                 places = self._newest(rows, batch, after)
-                records = self._records([rid for _, rid in places])
+                records = (self._plain if plain else self._records)([rid for _, rid in places])
             yield from records
             if len(places) < batch:
                 return
@@ -114,6 +114,12 @@ class Searcher:
         sql = f"SELECT fts.rank, fts.rowid {rows.sql} ORDER BY fts.rank, fts.rowid DESC LIMIT ?"
         found = self._database.all(sql, (*rows.bindings, limit))
         return [((score, rid, ""), rid) for score, rid in found]
+
+    def _plain(self, rids: Sequence[int]) -> list[Record]:
+        """The records at these row ids, in this order, as they were saved."""
+        sql = "SELECT b.mention, b.analysis FROM json_each(?) j JOIN body b ON b.rid = j.value ORDER BY j.key"
+        rows = self._database.all(sql, (json.dumps(rids),))
+        return [Record(mention=_mentions.decode(m), analysis=_analyses.decode(a)) for m, a in rows]
 
     def _records(self, rids: Sequence[int]) -> list[Record]:
         """The records at these row ids, in this order."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import apsw
@@ -22,6 +22,8 @@ from index.stores.protocol import Saved
 from index.stores.sqlite_batch import Batch, Old
 from index.stores.sqlite_tallies import Row
 from index.stores.sqlite_terms import Terms
+from index.stores.sqlite_traces import Traces
+from index.stores.traces import Trace
 
 _mentions = msgspec.json.Decoder(Mention)
 _analyses = msgspec.json.Decoder(Analysis)
@@ -29,11 +31,11 @@ _corrections = msgspec.json.Decoder(Correction)
 
 
 class Writer:
-    def __init__(self, database: Database, terms: Terms, days: Days, salt: bytes) -> None:
+    def __init__(self, database: Database, terms: Terms, days: Days, traces: Traces) -> None:
         self._database = database
         self._terms = terms
         self._days = days
-        self._salt = salt
+        self._traces = traces
 
     def save(self, records: Sequence[Record]) -> list[Saved]:
         drafts = [Draft(record) for record in records]
@@ -64,7 +66,7 @@ class Writer:
             batch = Batch(connection, self._terms, self._days)
             for mention_id, stored in found.items():
                 batch.remove(self._old(connection, stored))
-                self._trace(connection, mention_id, stored.version)
+                self._traces.remember_mention(connection, mention_id, stored.version)
             batch.write()
         return len(found)
 
@@ -89,7 +91,7 @@ class Writer:
         Raises StoreError when a reader keeps old pages alive for longer than the busy timeout; repeat it then.
         """
         with self.transaction() as connection:
-            connection.execute("INSERT OR IGNORE INTO erased VALUES (?)", (self._hash(author_id),))
+            self._traces.remember_author(connection, author_id)
             count = self._erase_rows(connection, author_id)
             # Rewrites the index (3 s for a million mentions): only so do words of earlier, edited versions go too.
             # FTS5's own secure-delete takes out the last version alone.
@@ -102,12 +104,28 @@ class Writer:
             )
         return count
 
-    def erased(self, connection: apsw.Connection, authors: Iterable[str | None]) -> set[str]:
-        """Those of the authors that were erased."""
-        if connection.execute("SELECT 1 FROM erased LIMIT 1").fetchone() is None:
-            return set()
-        sql = "SELECT 1 FROM erased WHERE hash = ?"
-        return {a for a in set(authors) if a and connection.execute(sql, (self._hash(a),)).fetchone()}
+    def keep_traces(self, key: bytes, traces: Iterable[Trace]) -> None:
+        """Remember them, then remove what they forbid. Raises Conflict, see Traces.take_over."""
+        with self.transaction() as connection:
+            self._traces.take_over(connection, key, traces)
+        with self._database.read() as connection:
+            erased, removed = self._forbidden(connection)
+        for author in erased:
+            self.erase_author(author)
+        self.delete(removed)
+
+    def _forbidden(self, connection: apsw.Connection) -> tuple[list[str], list[str]]:
+        """Authors and mentions that are here although their traces say that they were removed."""
+        erased: list[str] = []
+        rows = connection.execute("SELECT author_id FROM author")
+        while authors := [author for (author,) in islice(rows, 1000)]:
+            erased += self._traces.erased(connection, authors)
+        removed: list[str] = []
+        rows = connection.execute("SELECT mid, version FROM body")
+        while versions := dict(islice(rows, 1000)):
+            gone = self._traces.removed(connection, versions).items()
+            removed += [mention_id for mention_id, version in gone if version >= versions[mention_id]]
+        return erased, removed
 
     def _erase_rows(self, connection: apsw.Connection, author_id: str) -> int:
         row = connection.execute("SELECT id FROM author WHERE author_id = ?", (author_id,)).fetchone()
@@ -144,7 +162,7 @@ class Writer:
             if end == "erased":
                 continue
             if leaves_trace(draft, stored):
-                self._trace(connection, draft.id, draft.version)
+                self._traces.remember_mention(connection, draft.id, draft.version)
             old = self._old(connection, stored) if stored and end == "updated" else None
             if old and draft.mention.deleted:
                 batch.remove(old)
@@ -157,7 +175,7 @@ class Writer:
         self, connection: apsw.Connection, drafts: Sequence[Draft]
     ) -> list[tuple[Draft, Stored | None, Saved]]:
         known = self._known(connection, [draft.id for draft in drafts])
-        erased = self.erased(connection, (draft.author for draft in drafts))
+        erased = self._traces.erased(connection, (draft.author for draft in drafts))
         return [(d, known.get(d.id), decide(d, known.get(d.id), erased=d.author in erased)) for d in drafts]
 
     def _known(self, connection: apsw.Connection, ids: Sequence[str]) -> dict[str, Stored]:
@@ -166,12 +184,8 @@ class Writer:
             "WHERE mid IN (SELECT value FROM json_each(?))"
         )
         known = {mid: Stored(*rest) for mid, *rest in connection.execute(sql, (json.dumps(list(ids)),))}
-        if connection.execute("SELECT 1 FROM removed LIMIT 1").fetchone():
-            for mention_id in ids:
-                sql = "SELECT version FROM removed WHERE hash = ?"
-                row = connection.execute(sql, (self._hash(mention_id),)).fetchone()
-                if row and mention_id not in known:
-                    known[mention_id] = Stored(rid=None, version=row[0])
+        for mention_id, version in self._traces.removed(connection, ids).items():
+            known.setdefault(mention_id, Stored(rid=None, version=version))
         return known
 
     def _corrections(self, connection: apsw.Connection, ids: Sequence[str]) -> dict[str, list[Correction]]:
@@ -196,13 +210,6 @@ class Writer:
         batch.know([old.mention])
         batch.relabel(old, corrected(record, corrections))
         batch.write()
-
-    def _trace(self, connection: apsw.Connection, mention_id: str, version: int) -> None:
-        sql = "INSERT INTO removed VALUES (?, ?) ON CONFLICT DO UPDATE SET version = max(version, excluded.version)"
-        connection.execute(sql, (self._hash(mention_id), version))
-
-    def _hash(self, name: str) -> bytes:
-        return hashlib.blake2b(name.encode(), key=self._salt, digest_size=16).digest()
 
 
 def _changes(draft: Draft, stored: Stored | None, end: Saved) -> bool:
