@@ -108,9 +108,8 @@ class _Move:
         return done
 
     def _copy(self, day: date) -> Iterator[int]:
-        """Each batch in the order in which it was said: mentions of one moment keep their order."""
         for records in _batches(self._source.scan(_of(day), batch=BATCH, plain=True)):
-            self._target.save(records[::-1])
+            self._target.save(records)
             yield len(records)
 
     def _corrections(self) -> None:
