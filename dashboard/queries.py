@@ -171,7 +171,7 @@ def folded(query: MentionQuery, limit: int, page: int) -> FoldedPage:
     return _folded(desk(), desk().state(), query, limit, page)
 
 
-@_keep()
+@keep()
 def _folded(_desk: Desk, state: State, query: MentionQuery, limit: int, page: int) -> FoldedPage:
     before = _folded(_desk, state, query, limit, page - 1) if page > 1 else None
     return _desk.ask(next_page, _desk.store, query, limit, before)
