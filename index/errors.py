@@ -13,6 +13,7 @@ EarshotError
 │   └── Blocked          captcha, login page, HTML where JSON is due: stop, a person must act
 ├── StoreError           the store cannot be used (locked, full, not a database)
 ├── InboxError           the inbox cannot be used
+│   └── InboxFull        no room for more: wait until the workers have made some
 ├── ModelError           a model folder cannot be loaded or its labels cannot be understood
 ├── Conflict             somebody else changed it meanwhile, or its state does not allow this step
 └── NotFound             an id that does not exist
@@ -88,6 +89,10 @@ class StoreError(EarshotError):
 
 class InboxError(EarshotError):
     """The inbox cannot be used."""
+
+
+class InboxFull(InboxError):
+    """No room for more, and nothing of this call was taken. Wait until the workers have made some."""
 
 
 class ModelError(EarshotError):

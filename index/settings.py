@@ -109,6 +109,15 @@ class Elasticsearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     analyzer: Literal["standard", "smartcn", "ik_max_word"] = "standard"
 
 
+class Redis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to speak to Redis when `inbox` is one. `ca_file`: the CA's certificate (PEM) for rediss://, absolute or
+    inside `home`; without it the operating system's are trusted. The password comes from the environment.
+    `megabytes` bounds what waits in its memory: beyond it the gatherers wait for the workers."""
+
+    ca_file: str | None = None
+    megabytes: int = 512  # about 300,000 mentions with what the platform answered; Redis needs half as much again
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything a process needs to know. `home` is set by load()."""
 
@@ -133,6 +142,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     categories: tuple[Category, ...] = ()
     koc: Koc = Koc()
     elasticsearch: Elasticsearch = Elasticsearch()
+    redis: Redis = Redis()
 
     def path(self, address: str) -> Path:
         """The file of a "sqlite:NAME" address, inside `home` unless absolute."""

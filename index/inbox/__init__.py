@@ -13,6 +13,8 @@ from index.errors import SettingsError
 from index.inbox.protocol import Inbox
 from index.settings import Settings
 
+ENCRYPTED = {"rediss": "redis"}  # the same file for the same server over TLS
+
 
 def open_inbox(settings: Settings) -> Inbox:
     """The inbox of `settings.inbox`, chosen by its scheme such as "sqlite:inbox.sqlite".
@@ -20,11 +22,13 @@ def open_inbox(settings: Settings) -> Inbox:
     Raises SettingsError when no file here has that name, InboxError when the inbox cannot be used.
     """
     scheme = settings.inbox.partition(":")[0]
-    known = scheme.isidentifier() and find_spec(f"{__name__}.{scheme}")
-    connect = getattr(import_module(f"{__name__}.{scheme}"), "connect", None) if known else None
+    name = ENCRYPTED.get(scheme, scheme)
+    known = name.isidentifier() and find_spec(f"{__name__}.{name}")
+    connect = getattr(import_module(f"{__name__}.{name}"), "connect", None) if known else None
     if connect is None:
         raise SettingsError(
-            f"inbox = {settings.inbox!r}: there is no inbox of that kind. Write sqlite:inbox.sqlite."
+            f"inbox = {settings.inbox!r}: there is no inbox of that kind. Write sqlite:inbox.sqlite, or "
+            "redis://HOST:6379/0 for many machines."
         )
     inbox: Inbox = connect(settings)
     return inbox

@@ -25,7 +25,7 @@ def keep_raw(
     database: Database, source: str, raw: bytes, reason: str, *, place: str | None, batch: str, at: float
 ) -> bool:
     """Keep what never became a mention; whether it is new. The same bytes again renew reason and place."""
-    key = (source, _fingerprint(raw))
+    key = (source, fingerprint_of(raw))
     known = database.one("SELECT 1 FROM quarantine WHERE source=? AND fingerprint=?", key)
     _keep(database, (*key, reason, raw, place, at, batch, None, None, False))
     return known is None
@@ -35,7 +35,7 @@ def keep_item(database: Database, item: Row, reason: str, *, at: float, given_up
     """Keep an item of the queue, `item` being (id, source, batch, author, mention, raw). The same mention
     again replaces its older entry."""
     mention_id, source, batch, author, mention, raw = item
-    key = (source, _fingerprint(f"mention {mention_id}".encode()))
+    key = (source, fingerprint_of(f"mention {mention_id}".encode()))
     kept = mention if raw is None else raw
     _keep(database, (*key, reason, kept, None, at, batch, author, mention, given_up))
 
@@ -74,12 +74,12 @@ def erase_author(database: Database, author_id: str) -> int:
         "SELECT id, author, raw FROM quarantine WHERE author=? OR (author IS NULL AND instr(raw, ?))",
         (author_id, native.encode()),
     )
-    gone = [(each,) for each, author, raw in rows if author or _says(raw, {native, author_id})]
+    gone = [(each,) for each, author, raw in rows if author or says(raw, {native, author_id})]
     database.connection.executemany("DELETE FROM quarantine WHERE id=?", gone)
     return len(gone)
 
 
-def _says(raw: bytes, wanted: set[str]) -> bool:
+def says(raw: bytes, wanted: set[str]) -> bool:
     """Whether a value in this JSON is one of `wanted`; of other text, whether it has one as a whole word."""
     try:
         pending = [json.loads(raw)]
@@ -106,17 +106,19 @@ def _entry(row: Row) -> Quarantined:
         place=place,
         at=datetime.fromtimestamp(at, UTC),
         batch=batch or None,
-        mention=_readable(mention),
+        mention=readable(mention),
         given_up=bool(given_up),
     )
 
 
-def _readable(mention: bytes | None) -> Mention | None:
+def readable(mention: bytes | None) -> Mention | None:
+    """The mention of an entry, None when it has none or one that this version cannot read."""
     try:
         return _mention.decode(mention) if mention is not None else None
     except msgspec.MsgspecError:  # kept by a version whose documents were different: `raw` is still there
         return None
 
 
-def _fingerprint(data: bytes) -> bytes:
+def fingerprint_of(data: bytes) -> bytes:
+    """What makes two entries of a source the same."""
     return blake2b(data, digest_size=16).digest()

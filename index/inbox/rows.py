@@ -1,4 +1,4 @@
-"""Rows of the SQLite inbox: what they hold, and items to and from them."""
+"""What both inboxes do with items before and after they are written, and the rows of the SQLite one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from index.documents import Mention
 from index.inbox.protocol import Item, Leased
+
+FAILED_OFTEN = 2  # from this many failed tries on, an item is lent alone
+LAPSED = "The worker died or stalled each time it had this item."
 
 Counts = Counter[tuple[str, str, str]]  # (source, batch or "", end) -> how many
 

@@ -22,11 +22,8 @@ from index.documents import Mention, encode
 from index.errors import InboxError, StoreError
 from index.inbox import quarantine
 from index.inbox.protocol import End, Item, Leased, Quarantined
-from index.inbox.rows import Counts, Due, Queued, facts, leased_of, newest, receipt_of, utc
+from index.inbox.rows import FAILED_OFTEN, LAPSED, Counts, Due, Queued, facts, leased_of, newest, receipt_of, utc
 from index.settings import Settings
-
-FAILED_OFTEN = 2  # from this many failed tries on, an item is lent alone
-LAPSED = "The worker died or stalled each time it had this item."
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -10,12 +10,20 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from uuid import uuid4
 
 import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from index.documents import Author, Mention
 from index.errors import InboxError, SettingsError
@@ -23,15 +31,22 @@ from index.inbox import open_inbox
 from index.inbox.protocol import Inbox, Item, Leased
 from index.settings import Settings
 
-INBOXES = {"sqlite": "sqlite:inbox.sqlite"}
+INBOXES = ("sqlite", "redis")
 MAX_TRIES = 3
 SAID = datetime(2026, 11, 1, tzinfo=UTC)
 TERMINAL = ("saved", "duplicate", "erased", "given_up", "quarantined")
 
 
+def address_of(kind: str, request: pytest.FixtureRequest) -> str:
+    """The address of an empty inbox of that kind."""
+    if kind == "sqlite":
+        return "sqlite:inbox.sqlite"
+    return f"{request.getfixturevalue('redis_url')}?prefix={uuid4().hex}"
+
+
 @pytest.fixture(params=INBOXES)
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path, inbox=INBOXES[request.param], max_tries=MAX_TRIES)
+    return Settings(home=tmp_path, inbox=address_of(request.param, request), max_tries=MAX_TRIES)
 
 
 @pytest.fixture
@@ -450,12 +465,12 @@ def test_what_is_done_leaves_nothing_in_the_files(tmp_path: Path) -> None:
 class FiveEnds(RuleBasedStateMachine):
     """Whatever happens in whatever order: each item put is waiting, leased, or in exactly one end."""
 
-    address = INBOXES["sqlite"]
+    address: ClassVar[Callable[[], str]]  # of an empty inbox
 
     @initialize()
     def start(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        settings = Settings(home=Path(self.folder.name), inbox=self.address, max_tries=MAX_TRIES)
+        settings = Settings(home=Path(self.folder.name), inbox=type(self).address(), max_tries=MAX_TRIES)
         self.inbox = open_inbox(settings)
         self.put_in: dict[str, int] = {"a": 0, "b": 0}
         self.hands: list[Leased] = []
@@ -522,7 +537,8 @@ class FiveEnds(RuleBasedStateMachine):
             assert counts.get("waiting", 0) + counts.get("leased", 0) == self.inbox.depth(batch=batch)
 
 
-for _name, _address in INBOXES.items():
-    _machine = type(f"FiveEnds_{_name}", (FiveEnds,), {"address": _address})
-    _machine.TestCase.settings = hypothesis_settings(max_examples=60, stateful_step_count=25, deadline=None)
-    globals()[f"TestFiveEnds_{_name}"] = _machine.TestCase
+@pytest.mark.parametrize("kind", INBOXES)
+def test_five_ends(kind: str, request: pytest.FixtureRequest) -> None:
+    machine = type(f"FiveEnds_{kind}", (FiveEnds,), {"address": staticmethod(lambda: address_of(kind, request))})
+    limits = hypothesis_settings(max_examples=60, stateful_step_count=25, deadline=None)
+    run_state_machine_as_test(machine, settings=limits)
