@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -18,7 +18,7 @@ from crawlers.connector import Raw
 from crawlers.pipelines import steps
 from index import log
 from index.documents import EPOCH, Mention, version_of
-from index.errors import MapError
+from index.errors import InboxFull, MapError
 from index.inbox.protocol import Inbox, Item, Quarantined
 from index.settings import Settings
 
@@ -27,6 +27,7 @@ AHEAD = timedelta(days=1)  # a publication time further ahead is a mistake of th
 SHAPE_ERRORS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 Map = Callable[[Raw], Sequence[Mention]]
+T = TypeVar("T")
 _log = log.get("intake")
 
 
@@ -57,8 +58,17 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     kept: int
 
 
+def refuse(full: InboxFull) -> None:
+    """For callers that cannot wait for room."""
+    raise full
+
+
 class Intake:
-    """One per process; the brands are compiled once. Not for several threads at a time."""
+    """One per process; the brands are compiled once. Not for several threads at a time.
+
+    A full inbox holds the gatherer up and loses nothing: `when_full` is called, then the same items are tried
+    again. It may wait, make room by working, or end it by raising what it was given.
+    """
 
     def __init__(
         self,
@@ -67,10 +77,12 @@ class Intake:
         store: Digests,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        when_full: Callable[[InboxFull], None] = refuse,
     ) -> None:
         self._inbox = inbox
         self._steps = steps(settings, store.digests)
         self._clock = clock
+        self._when_full = when_full
 
     def take(
         self,
@@ -82,7 +94,8 @@ class Intake:
     ) -> Counts:
         """Take raw items, each with its place ("row 17") or None, through all steps. When this returns, they
         are durably in the inbox or in quarantine. `map` may raise MapError; any other trouble with the shape of
-        an item quarantines it as well and is logged. Raises InboxError and StoreError."""
+        an item quarantines it as well and is logged. Raises InboxError (InboxFull as `when_full` decides) and
+        StoreError."""
         total, each = Counts(), iter(raws)
         while chunk := list(islice(each, CHUNK)):
             total += self._chunk(source, chunk, map, batch)
@@ -118,7 +131,7 @@ class Intake:
             items = step(items)
             if step.drops:
                 dropped[step.drops] += before - len(items)
-        queued = self._inbox.put(items) if items else 0
+        queued = self._with_room(lambda: self._inbox.put(items)) if items else 0
         for end in ("unmatched", "duplicate"):
             if dropped[end]:
                 self._inbox.count(source, end, dropped[end], batch=batch)
@@ -131,7 +144,18 @@ class Intake:
         )
 
     def _set_aside(self, source: str, raw: Raw, reason: str, place: str | None, batch: str | None) -> None:
-        self._inbox.quarantine_raw(source, _encoded(raw), reason, place=place, batch=batch)
+        self._with_room(lambda: self._inbox.quarantine_raw(source, _encoded(raw), reason, place=place, batch=batch))
+
+    def _with_room(self, write: Callable[[], T]) -> T:
+        told = False
+        while True:
+            try:
+                return write()
+            except InboxFull as full:
+                if not told:
+                    _log.warning("held up", reason=str(full))
+                told = True
+                self._when_full(full)
 
     def replay(
         self, map_of: Callable[[str], Map | None], ids: Sequence[int] | None = None, *, source: str | None = None
@@ -179,7 +203,8 @@ class Intake:
         """Without a map only what had become a mention already can go on."""
         if entry.mention is None:
             return False
-        self._inbox.put([Item(mention=entry.mention, raw=entry.raw)])
+        item = Item(mention=entry.mention, raw=entry.raw)
+        self._with_room(lambda: self._inbox.put([item]))
         return True
 
 

@@ -22,13 +22,14 @@ from crawlers.options import Options
 from crawlers.platforms import connector_for
 from crawlers.recent import Recent
 from index import log
-from index.errors import InboxError, SettingsError, SourceError, StoreError
+from index.errors import InboxError, InboxFull, SettingsError, SourceError, StoreError
 from index.inbox.protocol import Inbox
 from index.settings import Settings, Source, secret
 from index.sources import Sources, fingerprint, state_of
 
 PAGES_A_POLL = 500  # then the other sources have their turn; a long history goes on at once afterwards
 GLANCE = 0.25  # seconds between looks at the stop signal
+ROOM_WAIT = 1.0  # seconds until a full inbox is asked again
 _log = log.get("crawl")
 
 Clock = Callable[[], datetime]
@@ -59,11 +60,14 @@ class Reader:
 class Crawl:
     """What the polls of one process share. Everything that writes goes through one thread."""
 
-    def __init__(self, settings: Settings, inbox: Inbox, store: Digests, *, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, inbox: Inbox, store: Digests, stop: threading.Event, *, clock: Clock
+    ) -> None:
         self.settings, self.clock = settings, clock
         self.sources = Sources(settings)
         self.dice = random.Random()
-        self._intake = Intake(settings, inbox, store, clock=clock)
+        self._intake = Intake(settings, inbox, store, clock=clock, when_full=self._hold_up)
+        self._stop, self._closing = stop, threading.Event()
         self._pace = Pace()
         self._readers: dict[str, Reader] = {}
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="intake")
@@ -73,7 +77,12 @@ class Crawl:
     def _token(self, source: Source) -> str | None:
         return secret(source.token_env, self.settings.home)
 
-    async def poll(self, source: Source, stop: threading.Event, on_progress: Callable[[Progress], None]) -> Counts:
+    def _hold_up(self, full: InboxFull) -> None:
+        """Wait with the page in hand, and all other pages behind it. Told to stop, leave the cursor before it."""
+        if self._stop.is_set() or self._closing.wait(ROOM_WAIT):
+            raise full
+
+    async def poll(self, source: Source, on_progress: Callable[[Progress], None]) -> Counts:
         """One poll to its end: all pages. An error is written down, never raised, unless nothing can go on
         (StoreError, InboxError)."""
         total, error = Counts(), None
@@ -85,10 +94,12 @@ class Crawl:
                 total += await self._take(reader, page, recent, last=number == PAGES_A_POLL - 1)
                 on_progress(Progress(source=source.name, counts=total))
                 cursor = page.cursor
-                if not page.more or stop.is_set():
+                if not page.more or self._stop.is_set():
                     break
         except (SourceError, SettingsError) as problem:
             error = self._failed(source, problem)
+        except InboxFull:
+            _log.info("stopped while the inbox was full", source=source.name)
         except (StoreError, InboxError):
             raise
         except Exception as bug:  # noqa: BLE001 (the edge of one source: its bug must not stop the others)
@@ -151,6 +162,7 @@ class Crawl:
             (self._silent.add if silent else self._silent.discard)(source.name)
 
     async def close(self) -> None:
+        self._closing.set()
         await asyncio.to_thread(self._writer.shutdown)
         for reader in self._readers.values():
             await reader.http.close()
@@ -160,15 +172,15 @@ class Crawl:
 class _Polls:
     """The polls under way and what the ended ones gave."""
 
-    def __init__(self, crawl: Crawl, stop: threading.Event, on_progress: Callable[[Progress], None]) -> None:
-        self._crawl, self._stop, self._on_progress = crawl, stop, on_progress
+    def __init__(self, crawl: Crawl, on_progress: Callable[[Progress], None]) -> None:
+        self._crawl, self._on_progress = crawl, on_progress
         self._running: dict[str, asyncio.Task[Counts]] = {}
         self.totals: dict[str, Counts] = {}
 
     def start(self, sources: list[Source]) -> None:
         for source in sources:
             if source.name not in self._running:
-                poll = self._crawl.poll(source, self._stop, self._on_progress)
+                poll = self._crawl.poll(source, self._on_progress)
                 self._running[source.name] = asyncio.create_task(poll, name=source.name)
 
     async def glance(self) -> bool:
@@ -202,8 +214,8 @@ async def run(
     `on_progress` is called in the event loop's thread. Returns what each source gave. Raises StoreError and
     InboxError; trouble of a source is written to its health and never raised.
     """
-    crawl = Crawl(settings, inbox, store, clock=clock)
-    polls = _Polls(crawl, stop, on_progress or (lambda _: None))
+    crawl = Crawl(settings, inbox, store, stop, clock=clock)
+    polls = _Polls(crawl, on_progress or (lambda _: None))
     try:
         if once:
             polls.start(_ready(crawl))

@@ -107,7 +107,7 @@ class Worker:
         workers have part of it. `on_progress` gets the number of items that this worker has just finished.
         """
         while not self._stop.is_set():
-            done = self._step()
+            done = self.step()
             if done and on_progress:
                 on_progress(done)
             if until_idle and (batch or not done) and self._empty(batch):
@@ -121,8 +121,9 @@ class Worker:
         """Work until every item of `batch` has come to its end."""
         self.run(until_idle=True, batch=batch, on_progress=on_progress)
 
-    def _step(self) -> int:
-        """Lend and work one batch; how many items came to an end."""
+    def step(self) -> int:
+        """Lend and work one batch; how many items came to an end. Waits a while when the inbox or the store cannot
+        be used."""
         try:
             leased = self._inbox.lease(
                 self._settings.batch, worker=self._name, seconds=self._settings.lease_seconds

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import yaml
 
-from index.settings import Brand, Category, Channel, Elasticsearch, Koc, Rule, Settings, Source
+from index.settings import Brand, Category, Channel, Elasticsearch, Koc, Redis, Rule, Settings, Source
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,7 +21,7 @@ def tracked_files() -> list[Path]:
     return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
-PARTS = [Settings, Brand, Source, Rule, Category, Channel, Koc, Elasticsearch]
+PARTS = [Settings, Brand, Source, Rule, Category, Channel, Koc, Elasticsearch, Redis]
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)

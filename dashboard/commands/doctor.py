@@ -69,11 +69,10 @@ def _checks() -> Iterator[Check]:
     yield _disk(settings)
     with open_parts(settings) as parts:
         yield _guarded("store", lambda: _facts(parts.store.health()))
-        yield _guarded("inbox", lambda: _facts(parts.inbox.health()))
+        yield from _inbox(parts)
         yield _guarded("records", lambda: _facts(parts.records.health()))
         yield _guarded("model", lambda: _model(settings))
         yield from _sources(parts)
-        yield from _quarantine(parts)
         yield from _labels(parts)
 
 
@@ -161,6 +160,20 @@ def _guarded(name: str, find: Callable[[], str]) -> Check:
         return Check(name=name, level="problem", found=str(error), do="see the message")
 
 
+def _inbox(parts: Parts) -> Iterator[Check]:
+    try:
+        health, quarantine = parts.inbox.health(), parts.inbox.quarantined(limit=1)
+    except EarshotError as error:
+        yield Check(name="inbox", level="problem", found=str(error), do="see the message")
+        return
+    for problem in health.pop("problems"):
+        yield Check(name="inbox", level="problem", found=problem, do="see the message")
+    yield Check(name="inbox", level="ok", found=_facts(health))
+    if quarantine:
+        found = f"the newest, of {quarantine[0].source}: {quarantine[0].reason}"
+        yield Check(name="quarantine", level="hint", found=found, do="earshot replay lists it and tries it again")
+
+
 def _facts(health: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in health.items() if value not in (None, []))
 
@@ -204,14 +217,6 @@ _REMEDY = {
     "blocked": "renew the token, or log in to the site and see what it wants",
     "silent": "see whether the site still answers: earshot crawl --once",
 }
-
-
-def _quarantine(parts: Parts) -> Iterator[Check]:
-    entries = parts.inbox.quarantined(limit=1)
-    if entries:
-        entry = entries[0]
-        found = f"the newest, of {entry.source}: {entry.reason}"
-        yield Check(name="quarantine", level="hint", found=found, do="earshot replay lists it and tries it again")
 
 
 def _labels(parts: Parts) -> Iterator[Check]:

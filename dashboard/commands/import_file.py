@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +16,9 @@ from dashboard.commands.output import AsJson, one_line, print_json, progress_con
 if TYPE_CHECKING:
     from crawlers.imports import Plan, Sheet
     from dashboard.commands.parts import Parts
+    from index.errors import InboxFull
 
+ROOM_WAIT = 0.2  # seconds until a full inbox is asked again, when other workers have all of it
 ENDS = ("saved", "duplicate", "unmatched", "quarantined")
 
 
@@ -89,16 +93,25 @@ def import_mentions(parts: Parts, plan: Plan) -> dict[str, int]:
     from datetime import UTC, datetime
 
     from crawlers.imports import mapping, raws
+    from crawlers.intake import Intake
 
+    worker = cache(parts.worker)
+
+    def make_room(_: InboxFull) -> None:
+        """By working: nobody else may be there to do it."""
+        if not worker().step():
+            time.sleep(ROOM_WAIT)
+
+    intake = Intake(parts.settings, parts.inbox, parts.store, when_full=make_room)
     batch = f"import-{uuid.uuid4().hex[:12]}"
     with _progress() as bars:
         reading = bars.add_task("Reading", total=None)
-        counts = parts.intake.take(plan.source, _counted(raws(plan), bars, reading), mapping(plan), batch=batch)
+        counts = intake.take(plan.source, _counted(raws(plan), bars, reading), mapping(plan), batch=batch)
         bars.update(reading, total=max(counts.read, 1), completed=max(counts.read, 1))
         if counts.queued:
             parts.sources.seen(plan.source, datetime.now(UTC), counts.queued)
             analysing = bars.add_task("Analysing", total=counts.queued)
-            parts.worker().run_until(batch, lambda done: bars.advance(analysing, done))
+            worker().run_until(batch, lambda done: bars.advance(analysing, done))
             bars.update(analysing, completed=counts.queued)
     return report_of(parts.inbox.counts(batch=batch))
 

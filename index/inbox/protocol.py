@@ -60,7 +60,8 @@ class Inbox(Protocol):
     def put(self, items: Sequence[Item]) -> int:
         """Queue items durably; returns how many were queued. An item waiting with the same id is replaced when
         the new version is higher, ignored otherwise; the one that loses is counted here as "duplicate" of its
-        own source and batch, so a caller counts nothing. While the older version is leased, the newer waits."""
+        own source and batch, so a caller counts nothing. While the older version is leased, the newer waits.
+        Raises InboxFull, with nothing taken, where memory bounds what may wait."""
 
     def lease(self, limit: int, *, worker: str, seconds: float = 60.0) -> list[Leased]:
         """Borrow up to `limit` items, oldest first, for `seconds`. Leases that ran out are lent again and
@@ -84,7 +85,8 @@ class Inbox(Protocol):
         self, source: str, raw: bytes, reason: str, *, place: str | None = None, batch: str | None = None
     ) -> None:
         """Keep something that never became a Mention. The same raw bytes of a source are kept once; the count
-        rises for each call with a batch, else only for what is new (a poller meets it at every poll)."""
+        rises for each call with a batch, else only for what is new (a poller meets it at every poll). Raises
+        InboxFull like `put`."""
 
     def count(self, source: str, end: End, n: int = 1, *, batch: str | None = None) -> None:
         """Count an end that happens outside the queue: "unmatched", and "duplicate" of what was not put."""
@@ -107,6 +109,7 @@ class Inbox(Protocol):
         """Remove everything of this author, queued and quarantined; returns how many."""
 
     def health(self) -> dict[str, Any]:
-        """Facts for the doctor: address, size in bytes, oldest waiting item."""
+        """Facts for the doctor: address, size in bytes, oldest waiting item, workers that have something, and
+        "problems": a sentence each, with what to do."""
 
     def close(self) -> None: ...

@@ -288,6 +288,7 @@ class SqliteInbox:
             "bytes": self.database.path.stat().st_size,
             "oldest_waiting": utc(oldest[0]) if oldest and oldest[0] is not None else None,
             "workers": sorted(name for (name,) in workers),
+            "problems": [],
         }
 
     def close(self) -> None:

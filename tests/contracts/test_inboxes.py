@@ -540,5 +540,5 @@ class FiveEnds(RuleBasedStateMachine):
 @pytest.mark.parametrize("kind", INBOXES)
 def test_five_ends(kind: str, request: pytest.FixtureRequest) -> None:
     machine = type(f"FiveEnds_{kind}", (FiveEnds,), {"address": staticmethod(lambda: address_of(kind, request))})
-    limits = hypothesis_settings(max_examples=60, stateful_step_count=25, deadline=None)
+    limits = hypothesis_settings(max_examples=40, stateful_step_count=25, deadline=None)
     run_state_machine_as_test(machine, settings=limits)

@@ -5,9 +5,11 @@ local worker, limit, lasts, max_tries, failed_often, lapsed = unpack(ARGV)
 limit, lasts, max_tries, failed_often = tonumber(limit), tonumber(lasts), tonumber(max_tries), tonumber(failed_often)
 
 -- Asked first, because claiming writes: an idle worker must not cost the server's disk a write at each look.
-local function anything_due()
-  if redis.call('EXISTS', QUEUE) == 0 then return false end
-  if redis.call('XPENDING', QUEUE, GROUP, 'IDLE', DUE, '-', '+', 1)[1] then return true end
+local function due_again()
+  return redis.call('XPENDING', QUEUE, GROUP, 'IDLE', DUE, '-', '+', 1)[1] ~= nil
+end
+
+local function has_fresh()
   for _, group in ipairs(redis.call('XINFO', 'GROUPS', QUEUE)) do
     for i = 1, #group, 2 do
       if group[i] == 'last-delivered-id' then
@@ -19,7 +21,6 @@ end
 
 -- Consumers of workers that are gone; never one that still has something.
 local function forget_consumers()
-  if redis.call('EXISTS', QUEUE) == 0 then return end
   for _, row in ipairs(redis.call('XINFO', 'CONSUMERS', QUEUE, GROUP)) do
     local consumer = {}
     for i = 1, #row, 2 do consumer[row[i]] = row[i + 1] end
@@ -55,19 +56,21 @@ local function consider(seq)
   closed = alone
 end
 
-if not anything_due() then
+if redis.call('EXISTS', QUEUE) == 0 then return {0} end
+local again, fresh = due_again(), has_fresh()
+if not (again or fresh) then
   forget_consumers()
   return {0}
 end
-local cursor = '0-0'
-repeat
+local cursor = '-'
+while again and cursor ~= '0-0' and not closed and looked_at < limit do
   local found = redis.call('XAUTOCLAIM', QUEUE, GROUP, worker, DUE, cursor, 'COUNT', limit, 'JUSTID')
   cursor = found[1]
   for _, id in ipairs(found[2]) do consider(seq_of(id)) end
-until cursor == '0-0' or closed or looked_at >= limit
-if not closed and looked_at < limit then
-  local fresh = redis.call('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', limit - looked_at, 'STREAMS', QUEUE, '>')
-  for _, each in ipairs(fresh and fresh[1][2] or {}) do consider(seq_of(each[1])) end
+end
+if fresh and not closed and looked_at < limit then
+  local got = redis.call('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', limit - looked_at, 'STREAMS', QUEUE, '>')
+  for _, each in ipairs(got[1][2]) do consider(seq_of(each[1])) end
 end
 for first = 1, #entries, 1000 do   -- unpack has a limit
   local some = {unpack(entries, first, math.min(first + 999, #entries))}
