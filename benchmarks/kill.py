@@ -16,26 +16,21 @@ import argparse
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from chaos.scene import BAD, COMMAND, Child, judge, posts, rows
 from word_list_model import build
 
-from crawlers.replica import Author, Post, Replica
-from index.alerts.cases import Cases
+from crawlers.replica import Replica
 from index.inbox import open_inbox
 from index.inbox.protocol import Inbox
 from index.query import MentionQuery
-from index.records import open_records
 from index.settings import Settings, load
 from index.stores import open_store
 
@@ -50,70 +45,7 @@ name = "complaints"
 kind = "complaint_aspect"
 min_probability = 0.5
 """
-SENTENCES = ("茶茶的奶茶太差了，口味太甜，差评要退款", "茶茶今天的奶茶真好喝，喜欢", "路过茶茶，看了一眼")
-COMMAND = (sys.executable, "-m", "dashboard.cli")
-AUTHORS = 300
 STALLED = 60.0  # seconds without progress after which the next kill comes anyway
-
-
-class Child:
-    """One of the processes under fire, started again whenever it is gone."""
-
-    def __init__(self, name: str, arguments: list[str], environment: dict[str, str], log: Path) -> None:
-        self.name = name
-        self.kills = 0
-        self._arguments = [*COMMAND, *arguments]
-        self._environment = environment
-        self._log = log
-        self.start()
-
-    def start(self) -> None:
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self._arguments, env=self._environment, stdout=subprocess.DEVNULL, stderr=log
-            )
-
-    def keep_alive(self) -> None:
-        if self.process.poll() is not None:
-            self.start()
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.kills += 1
-        self.start()
-
-    def end(self) -> None:
-        self.process.terminate()
-        self.process.wait(timeout=60)
-
-
-def rows(count: int) -> Iterator[dict[str, Any]]:
-    """What the file says: `count` mentions of AUTHORS people, a third of them complaints of today."""
-    now = datetime.now(UTC).replace(microsecond=0)
-    for number in range(count):
-        yield {
-            "id": f"k{number}",
-            "text": f"{SENTENCES[number % 3]} 第{number}条",
-            "published_at": (now - timedelta(seconds=number % 3600)).isoformat(),
-            "author_id": f"a{number % AUTHORS}",
-            "author": f"作者{number % AUTHORS}",
-        }
-
-
-def posts(count: int) -> Iterator[Post]:
-    """What the replica site says."""
-    now = datetime.now(UTC).replace(microsecond=0)
-    for number in range(count):
-        yield Post(
-            platform="hackernews",
-            id=str(1_000 + number),
-            author=Author(id=f"h{number % 50}", name=f"h{number % 50}"),
-            text=f"{SENTENCES[number % 3]} post {number}",
-            at=now - timedelta(seconds=number),
-            kind="comment",
-            thread="1000",
-        )
 
 
 def prepare(home: Path, arguments: argparse.Namespace, replica: Replica) -> Path:
@@ -163,53 +95,6 @@ def until_read(settings: Settings, expected: int, seconds: float = 120.0) -> Non
         time.sleep(0.2)
     inbox.close()
     store.close()
-
-
-def judge(settings: Settings, expected: dict[str, str]) -> dict[str, Any]:
-    """Compare what is kept with what was said."""
-    inbox, store, records = open_inbox(settings), open_store(settings), open_records(settings)
-    found = Counter(record.mention.id for record in store.scan(MentionQuery()))
-    texts = {record.mention.id: record.mention.text for record in store.scan(MentionQuery())}
-    complaints = {key for key, text in expected.items() if SENTENCES[0] in text}
-    said = Counter(each for case in Cases(settings, records).list(limit=100_000) for each in case.mention_ids)
-    tallies = sum(bucket.counts.total for bucket in store.histogram(MentionQuery(brands=("茶茶",))))
-    counts = inbox.counts()
-    report = {
-        "expected": len(expected),
-        "lost": len(expected.keys() - found.keys()),
-        "doubled": sum(n - 1 for n in found.values()),
-        "strangers": len(found.keys() - expected.keys()),
-        "changed": sum(texts.get(key, text) != text for key, text in expected.items()),
-        "lost_in_search": len(expected) - store.count(MentionQuery(text="茶茶")),
-        "lost_in_tallies": len(expected) - tallies,
-        "lost_in_cases": len(complaints - said.keys()),
-        "doubled_in_cases": sum(n - 1 for n in said.values()) + len(said.keys() - complaints),
-        "left_in_inbox": inbox.depth(),
-        "quarantined": len(inbox.quarantined()),
-        "saved_counted": sum(each["saved"] for each in counts.values()),
-        "put_back_counted": sum(each["put_back"] for each in counts.values()),
-        "damaged_files": _damaged(settings),
-    }
-    for part in (inbox, store, records):
-        part.close()
-    return report
-
-
-def _damaged(settings: Settings) -> int:
-    from index.database import Database
-
-    answers = []
-    for address in (settings.inbox, settings.store, settings.records):
-        database = Database(settings.path(address))
-        answers.append(database.one("PRAGMA integrity_check"))
-        database.close()
-    return sum(answer != ("ok",) for answer in answers)
-
-
-BAD = (
-    "lost", "doubled", "strangers", "changed", "lost_in_search", "lost_in_tallies", "lost_in_cases",
-    "doubled_in_cases", "left_in_inbox", "quarantined", "damaged_files",
-)  # fmt: skip
 
 
 def run(arguments: argparse.Namespace, home: Path) -> dict[str, Any]:
