@@ -20,6 +20,7 @@ from dashboard.commands import (
     customers,
     demo,
     doctor,
+    evaluate,
     export,
     import_file,
     init,
@@ -29,6 +30,7 @@ from dashboard.commands import (
     search,
     serve,
     status,
+    train,
     work,
 )
 from index.errors import EarshotError, QueryError
@@ -99,6 +101,8 @@ for module in (
     work,
     serve,
     run,
+    evaluate,
+    train,
 ):
     module.add_to(app)
 

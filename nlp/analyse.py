@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from index.crm.contacts import open_contacts
 from index.documents import Analysis, Author, Mention
 from index.settings import Settings
-from nlp import aspects, intents, language, privacy, sentiment
+from nlp import language, privacy, reading
 from nlp.engine import SentimentModel
 
 
@@ -59,30 +59,29 @@ class Analyser:
     def understand(self, masked: Sequence[Masked]) -> list[Understood]:
         """One result a mention, in order."""
         texts = [one.mention.full_text for one in masked]
-        moods = sentiment.classify(self.model, texts)
+        found = reading.read(self.model, texts)
         now = datetime.now(UTC)
         return [
-            Understood(one.mention, self._analysis(text, mood, one.counts, now), one.contacts)
-            for one, text, mood in zip(masked, texts, moods, strict=True)
+            Understood(one.mention, self._analysis(text, said, one.counts, now), one.contacts)
+            for one, text, said in zip(masked, texts, found, strict=True)
         ]
 
     def analyse(self, mentions: Sequence[Mention]) -> list[Understood]:
         """Mask and understand."""
         return self.understand([self.mask(mention) for mention in mentions])
 
-    def _analysis(self, text: str, mood: sentiment.Sentiment, masked: dict[str, int], now: datetime) -> Analysis:
-        found = aspects.find(text, mood.probabilities)
-        wants = intents.find(text, sentiment=mood.probabilities, aspects=found)
+    def _analysis(self, text: str, said: reading.Understanding, masked: dict[str, int], now: datetime) -> Analysis:
         return Analysis(
             model=self.model.name,
             model_version=self.version,
             analysed_at=now,
             lang=language.detect(text),
-            sentiment=mood.label,
-            probabilities=mood.probabilities,
-            aspects=found,
-            intents=wants.labels,
-            spam=wants.spam,
+            sentiment=said.mood.label,
+            probabilities=said.mood.probabilities,
+            aspects=said.aspects,
+            intents=said.intents,
+            spam=said.spam,
+            sarcasm=said.sarcasm,
             masked=masked,
         )
 

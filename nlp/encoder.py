@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from tokenizers import Tokenizer
 
 from index.errors import ModelError
 from nlp.normalise import for_model
 
+T = TypeVar("T")
 _TAIL_SHARE = 4  # of a text over the limit, the last quarter of the room holds its end
 
 
@@ -35,8 +37,13 @@ class Encoder:
         # one by one: encode_batch would start threads of its own, beside those of the workers
         return [self._cut(self._tokenizer.encode(for_model(text)).ids) for text in texts]
 
-    def _cut(self, ids: list[int]) -> list[int]:
-        if len(ids) <= self._max_tokens:
-            return ids
+    def with_places(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Token ids of one text, and where each token stands in `for_model(text)`: (start, end) in characters."""
+        found = self._tokenizer.encode(for_model(text))
+        return self._cut(found.ids), self._cut(found.offsets)
+
+    def _cut(self, tokens: list[T]) -> list[T]:
+        if len(tokens) <= self._max_tokens:
+            return tokens
         tail = self._max_tokens // _TAIL_SHARE
-        return ids[: self._max_tokens - tail] + ids[-tail:]
+        return tokens[: self._max_tokens - tail] + tokens[-tail:]

@@ -1,4 +1,4 @@
-"""Loads a sentiment model and runs it in batches: the shipped folder, or any Hugging Face one."""
+"""Loads a model and runs it in batches: the shipped folder, another ONNX folder, or any Hugging Face one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -16,9 +16,11 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from index.errors import ModelError
 from nlp.encoder import Encoder
+from nlp.heads import BINARY, CATEGORIES
 
 LABELS = ("negative", "neutral", "positive")
 SHIPPED = Path(__file__).parent / "weights"
+ACCURATE = "accurate"  # the larger model, in a folder of that name inside SHIPPED
 # The widest activations of a batch (tokens x 1,536 floats) should stay in a core's second-level cache:
 # with 2 MiB of it, 256 tokens ran 1.3 times as fast as 1,024.
 BATCH_TOKENS = 256
@@ -35,6 +37,33 @@ _LOAD_ERRORS = (
 )
 
 Probabilities = npt.NDArray[np.float32]
+Offsets = list[tuple[int, int]]
+_OUTPUTS = ("logits", "aspects", "binary", "shares", "vector")
+
+
+class Raw(NamedTuple):
+    """What the network says, before temperatures. Without heads all but `sentiment` are None.
+
+    sentiment [n, 3], aspects [n, categories, 4], binary [n, labels] as logits; `shares`: of each text [categories,
+    tokens], how each aspect weighs the tokens; vector [n, hidden]: the sum of the token states.
+    """
+
+    sentiment: npt.NDArray[np.float32]
+    aspects: npt.NDArray[np.float32] | None = None
+    binary: npt.NDArray[np.float32] | None = None
+    shares: list[npt.NDArray[np.float32]] | None = None
+    vector: npt.NDArray[np.float32] | None = None
+
+
+class Reading(NamedTuple):
+    """What one text says: probabilities of sentiment [3], aspects [categories, 4] and binary labels [labels]; for
+    each aspect the weight of each token [categories, tokens], and the tokens' places in the text for the model."""
+
+    sentiment: Probabilities
+    aspects: Probabilities
+    binary: Probabilities
+    shares: npt.NDArray[np.float32]
+    places: Offsets
 
 
 class SentimentModel(Protocol):
@@ -57,52 +86,107 @@ class SentimentModel(Protocol):
 
 
 class Card(msgspec.Struct, frozen=True):
-    """earshot.json of a model folder."""
+    """earshot.json of a model folder.
+
+    Logits are divided by the temperatures, fitted on dev so that p means what it says. An aspect counts from
+    `aspect_from` on, a binary label from its threshold. A model without heads leaves `categories` empty.
+    """
 
     name: str
     max_tokens: int
-    temperature: float  # logits are divided by it: fitted on dev so that p means what it says
+    temperature: float
     unsure_below: float
     labels: tuple[str, ...] = LABELS
+    categories: tuple[str, ...] = ()
+    binary: tuple[str, ...] = ()
+    aspect_temperature: float = 1.0
+    aspect_from: float = 0.5
+    thresholds: dict[str, float] = {}
 
 
-class OnnxSentiment:
-    """A folder with model.onnx (int32 input_ids, attention_mask -> logits), tokenizer.json, earshot.json.
+class OnnxModel:
+    """A folder with model.onnx (int32 input_ids, attention_mask -> logits and heads), tokenizer.json, earshot.json.
 
     One session with one thread of its own is called from `threads` Python threads at once: faster
     than threads inside the session, and several worker processes do not fight over cores.
     """
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
-        self._card = read_card(folder)
-        self.name = self._card.name
+        self.card = read_card(folder)
+        self.name = self.card.name
         self.version = digest(folder)
-        self.unsure_below = self._card.unsure_below
-        self._encoder = Encoder(folder / "tokenizer.json", self._card.max_tokens)
+        self.unsure_below = self.card.unsure_below
+        self._encoder = Encoder(folder / "tokenizer.json", self.card.max_tokens)
         self._session = open_session(folder / "model.onnx")
+        offered = {output.name for output in self._session.get_outputs()}
+        self._outputs = [name for name in _OUTPUTS if name in offered]
         self._threads = max(1, threads)
 
-    def predict(self, texts: Sequence[str]) -> Probabilities:
-        return softmax(self.logits(texts) / np.float32(self._card.temperature))
+    @property
+    def has_heads(self) -> bool:
+        """Whether it reads aspects, intents and sarcasm too; their names are those of this version of Earshot."""
+        return self.card.categories == CATEGORIES and self.card.binary == BINARY
 
-    def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """What the network says before the temperature: [len(texts), 3]. Calibration reads it."""
+    def predict(self, texts: Sequence[str]) -> Probabilities:
+        return softmax(self.raw(texts, ("logits",)).sentiment / np.float32(self.card.temperature))
+
+    def vectors(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """What texts are about, as unit vectors [n, hidden]. Raises ModelError when the model has none."""
+        vector = self.raw(texts, ("logits", "vector")).vector
+        if vector is None:
+            raise ModelError(f"{self.name} gives no vectors of texts: use the shipped model")
+        shortened: npt.NDArray[np.float32] = vector / np.linalg.norm(vector, axis=1, keepdims=True)
+        return shortened
+
+    def read(self, texts: Sequence[str]) -> list[Reading]:
+        """Every head's answer, text by text. Raises ModelError when the model has no heads."""
+        encoded = [self._encoder.with_places(text) for text in texts]
+        raw = self._run_all([ids for ids, _ in encoded], self._outputs)
+        if not self.has_heads or raw.aspects is None or raw.binary is None or raw.shares is None:
+            raise ModelError(f"{self.name} has a head for sentiment only")
+        moods = softmax(raw.sentiment / np.float32(self.card.temperature))
+        found = softmax(raw.aspects / np.float32(self.card.aspect_temperature))
+        wants = 1 / (1 + np.exp(-raw.binary))
+        places = [offsets for _, offsets in encoded]
+        return [Reading(*one) for one in zip(moods, found, wants, raw.shares, places, strict=True)]
+
+    def raw(self, texts: Sequence[str], outputs: Sequence[str] = _OUTPUTS) -> Raw:
+        """The network's own numbers: calibration, distillation and checks read them."""
         ids = self._encoder.encode(texts)
-        result = np.empty((len(ids), len(LABELS)), np.float32)
+        return self._run_all(ids, [name for name in outputs if name in self._outputs])
+
+    def _run_all(self, ids: list[list[int]], outputs: Sequence[str]) -> Raw:
+        rows: dict[str, list[npt.NDArray[np.float32]]] = {
+            name: [np.empty(0, np.float32)] * len(ids) for name in outputs
+        }
         work = list(plan([len(row) for row in ids]))
         with ThreadPoolExecutor(self._threads) as pool:
-            outputs = pool.map(lambda batch: self._run(ids, *batch), work)
-            for (rows, _), values in zip(work, outputs, strict=True):
-                result[rows] = values
-        return result
+            answers = pool.map(lambda batch: self._run(ids, outputs, *batch), work)
+            for (places, _), values in zip(work, answers, strict=True):
+                for name, value in zip(outputs, values, strict=True):
+                    for place, row in zip(places, value, strict=True):
+                        rows[name][place] = row[:, : len(ids[place])] if name == "shares" else row
+        stacked = {name: np.stack(rows[name]) if rows[name] else None for name in outputs if name != "shares"}
+        logits = stacked.get("logits")
+        return Raw(
+            np.empty((0, len(LABELS)), np.float32) if logits is None else logits,
+            stacked.get("aspects"),
+            stacked.get("binary"),
+            rows.get("shares"),
+            stacked.get("vector"),
+        )
 
-    def _run(self, ids: list[list[int]], rows: list[int], width: int) -> npt.NDArray[np.float32]:
+    def _run(
+        self, ids: list[list[int]], outputs: Sequence[str], rows: list[int], width: int
+    ) -> list[npt.NDArray[np.float32]]:
         tokens = np.full((len(rows), width), self._encoder.pad_id, np.int32)
         mask = np.zeros((len(rows), width), np.int32)
         for place, row in enumerate(rows):
             tokens[place, : len(ids[row])] = ids[row]
             mask[place, : len(ids[row])] = 1
-        values: npt.NDArray[np.float32] = self._session.run(None, {"input_ids": tokens, "attention_mask": mask})[0]
+        values: list[npt.NDArray[np.float32]] = self._session.run(
+            list(outputs), {"input_ids": tokens, "attention_mask": mask}
+        )
         return values
 
 
@@ -127,9 +211,9 @@ def padded_width(length: int) -> int:
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> Probabilities:
-    """Row by row, [n, classes]."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: Probabilities = powers / powers.sum(axis=1, keepdims=True)
+    """Over the last axis."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    shares: Probabilities = powers / powers.sum(axis=-1, keepdims=True)
     return shares
 
 
@@ -167,15 +251,19 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
 
 
 def load_model(ref: str | None = None, threads: int = 1) -> SentimentModel:
-    """The shipped model, or the one `ref` names: a model folder or a Hugging Face hub id.
+    """The shipped model, or the one `ref` names: "accurate", a model folder, a .onnx file or a Hugging Face hub id.
 
     `threads` is how many batches run at once. Raises ModelError with what to do about it.
     """
-    if not ref:
-        return OnnxSentiment(SHIPPED, threads)
+    if not ref or ref == ACCURATE:
+        return OnnxModel(SHIPPED / ref if ref else SHIPPED, threads)
     folder = Path(ref).expanduser()
     if (folder / CARD).exists():
-        return OnnxSentiment(folder, threads)
+        return OnnxModel(folder, threads)
+    if folder.suffix == ".onnx" or (folder / "model.onnx").exists():
+        from nlp.onnx_classifier import OnnxClassifier
+
+        return OnnxClassifier(folder, threads)
     from nlp.huggingface import HuggingFaceSentiment
 
     return HuggingFaceSentiment(ref, threads)

@@ -1,130 +1,170 @@
-"""Labelled sets to training rows: which sets, how many rows of each, which labels count.
+"""Labelled sets to training rows: which sets, how many rows of each, which labels a row has.
 
     python -m nlp.training.data --sets FOLDER --out ROWS
 
-FOLDER holds one folder a set with train.jsonl.gz and dev.jsonl.gz, one JSON object a line:
-{"text", "label": "negative" | "neutral" | "positive" | null, "lang"}. ROWS gets train.jsonl.gz and
-dev.jsonl.gz: the exact rows that training, the TF-IDF baseline and evaluation read.
+FOLDER holds one folder a set with train.jsonl.gz and dev.jsonl.gz, one JSON object a line: {"text", "lang"} and
+"label" (negative, neutral, positive or null; 0 or 1 of a task) or "aspects" ({name: -1 | 0 | 1}). sets.toml says
+how each is used; texts of our own (own.csv), which have every label, are added. ROWS gets train.jsonl.gz and
+dev.jsonl.gz: the exact rows that training and calibration read.
 """
 
 import argparse
+import csv
 import gzip
-import math
 import random
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from index.documents import INTENTS
+from nlp import intents
 from nlp.engine import LABELS
+from nlp.heads import BINARY, POLARITIES, SARCASM, category_of
 from nlp.normalise import for_model, strip_emoticons
 
 NEUTRAL = LABELS.index("neutral")
+TASKS = {"spam": "advertisement", "irony": SARCASM}  # what data sets call them
+HERE = Path(__file__).parent
+OWN_REPEAT = 3  # texts of our own are few and have every label
+RULES_SHARE, RULES_WEIGHT = 0.3, 0.25  # rows that also learn intents from the word rules, and how much
 
 
-class SetSpec(msgspec.Struct, frozen=True):
-    """How one set is used. `share` multiplies its balanced row count, `weight` its loss.
+class SetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one set is used: the fields are described in sets.toml."""
 
-    `verdicts`: reviews labelled by a verdict, so that a neutral answer is (weakly) wrong although the
-    set has no neutral class. Without it, complaints told as plain facts drift to neutral.
+    rows: int = 1_000_000
+    repeat: int = 1
+    weight: float = 1.0
+    smoothing: float = 0.0
+    verdicts: bool = False
+    emoticons_leak: bool = False
+    task: str | None = None
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One labelled text. A label that is None or a name that is absent from `binary` is not known.
+
+    `sentiment` indexes LABELS; a `two_class` row has a set without a neutral class. `aspects`: category -> index of
+    POLARITIES. `binary`: names of BINARY -> 0 or 1, which count `binary_weight`.
     """
 
-    name: str
-    share: float = 1.0
+    text: str
+    source: str
+    lang: str
+    sentiment: int | None = None
+    two_class: bool = False
+    verdict: bool = False
+    smoothing: float = 0.0
     weight: float = 1.0
-    verdicts: bool = False
-    emoticons_leak: bool = False  # labels were made from [emoticons]: take them out of the text
-
-
-# Weights below 1: labels made by hashtags, emoticons or mood words, not by readers of the text.
-SETS = (
-    SetSpec("smp2020_ewect_usual"),
-    SetSpec("smp2020_ewect_virus"),
-    SetSpec("nlpcc2013_weibo_sentence"),
-    SetSpec("weibo_8emotion_merged", weight=0.5, emoticons_leak=True),
-    SetSpec("clue_emotion2020", weight=0.6),
-    SetSpec("weibo_senti_100k_noemo", weight=0.5, emoticons_leak=True),
-    SetSpec("chnsenticorp", verdicts=True),
-    SetSpec("chnsenticorp_htl_all", verdicts=True),
-    SetSpec("waimai_10k", share=1.3, verdicts=True),
-    SetSpec("online_shopping_10_cats", verdicts=True),
-    SetSpec("cantonese_forum"),
-    SetSpec("bdci2021_product_opinion"),
-    SetSpec("tweeteval_sentiment"),
-    SetSpec("tweeteval_emotion"),
-    SetSpec("umsab_multilingual", share=1.3),
-    SetSpec("airline_tweets"),
-    SetSpec("sxsw_brand_tweets"),
-    SetSpec("apple_dfe_tweets"),
-    SetSpec("goemotions"),
-    SetSpec("uci_sentence_reviews", verdicts=True),
-    SetSpec("wisesight_th"),
-    SetSpec("nusax_12lang", share=1.3),
-    SetSpec("smsa_id"),
-    SetSpec("covid19_weibo_7emotion", weight=0.6),
-)
+    aspects: dict[str, int] | None = None
+    binary: dict[str, int] = {}
+    binary_weight: float = 1.0
 
 
 class Labelled(msgspec.Struct, frozen=True):
     """One line of a set; other keys are ignored."""
 
     text: str
-    label: str | None
-    lang: str
-
-
-class Row(msgspec.Struct, frozen=True):
-    """One labelled text. `label` indexes LABELS; a `two_class` row has a set without a neutral class."""
-
-    text: str
-    label: int
-    source: str
-    lang: str
-    two_class: bool
-    verdict: bool
-    weight: float
+    lang: str = "und"
+    label: str | int | None = None
+    aspects: dict[str, int] | None = None
+    task: str | None = None
 
 
 _LABELLED = msgspec.json.Decoder(Labelled)
 _ROW = msgspec.json.Decoder(Row)
 
 
-def read_set(folder: Path, split: str, spec: SetSpec) -> list[Row]:
-    """Every row of one split whose label has a polarity, in file order, duplicates dropped."""
-    rows: dict[str, tuple[str, int, str]] = {}
-    for record in read_labelled(folder / spec.name / f"{split}.jsonl.gz"):
-        if record.label is None:
-            continue
-        text = strip_emoticons(record.text) if spec.emoticons_leak else record.text
-        if key := for_model(text):
-            rows.setdefault(key, (text, LABELS.index(record.label), record.lang))
-    two_class = all(label != NEUTRAL for _, label, _ in rows.values())
-    return [
-        Row(text, label, spec.name, lang, two_class, spec.verdicts, spec.weight)
-        for text, label, lang in rows.values()
-    ]
-
-
-def sample(rows: list[Row], spec: SetSpec, per_root: float, seed: int) -> list[Row]:
-    """A random part of a set: `per_root` rows for each unit of the square root of its size."""
-    wanted = min(len(rows), round(per_root * spec.share * math.sqrt(len(rows))))
-    return random.Random(f"{seed}:{spec.name}").sample(rows, wanted)
-
-
-def build(folder: Path, per_root: float, seed: int) -> tuple[list[Row], list[Row]]:
-    """Training and dev rows of all SETS; no training text equals a dev text of any set."""
-    dev = [row for spec in SETS for row in read_set(folder, "dev", spec)]
-    held_out = {for_model(row.text) for row in dev}
-    train = []
-    for spec in SETS:
-        free = [row for row in read_set(folder, "train", spec) if for_model(row.text) not in held_out]
-        train += sample(free, spec, per_root, seed)
-    return train, dev
+def read_specs(path: Path = HERE / "sets.toml") -> dict[str, SetSpec]:
+    """Set name -> how it is used. A brand gives a file of its own to train on its own sets."""
+    return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), dict[str, SetSpec])
 
 
 def read_labelled(path: Path) -> list[Labelled]:
-    with gzip.open(path, "rb") as lines:
-        return [_LABELLED.decode(line) for line in lines]
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as lines:
+        return [_LABELLED.decode(line) for line in lines if line.strip()]
+
+
+def read_set(folder: Path, split: str, name: str, spec: SetSpec) -> list[Row]:
+    """Every row of one split that has a label, in file order, duplicates dropped."""
+    rows: dict[str, Row] = {}
+    for record in read_labelled(folder / name / f"{split}.jsonl.gz"):
+        text = strip_emoticons(record.text) if spec.emoticons_leak else record.text
+        if (labels := labels_of(record)) and (key := for_model(text)):
+            rows.setdefault(key, Row(text=text, source=name, lang=record.lang, weight=spec.weight, **labels))
+    moods = {row.sentiment for row in rows.values()} - {None}
+    extra = {
+        "two_class": bool(moods) and NEUTRAL not in moods,
+        "verdict": spec.verdicts,
+        "smoothing": spec.smoothing,
+    }
+    return [msgspec.structs.replace(row, **extra) for row in rows.values()]
+
+
+def labels_of(record: Labelled) -> dict[str, Any]:
+    """The fields of a Row that a record of a set fills; empty when it has no label of ours."""
+    if record.aspects is not None:
+        return {"aspects": merged_aspects(record.aspects)}
+    if record.task is not None:
+        name = TASKS.get(record.task, record.task)
+        return {"binary": {name: int(record.label or 0)}} if name in BINARY else {}
+    return {"sentiment": LABELS.index(str(record.label))} if record.label is not None else {}
+
+
+def merged_aspects(named: dict[str, int]) -> dict[str, int]:
+    """A set's own names to our categories; several that are one of ours are summed to a sign."""
+    sums: dict[str, int] = {}
+    for name, polarity in named.items():
+        if category := category_of(name):
+            sums[category] = sums.get(category, 0) + polarity
+    return {category: (total > 0) - (total < 0) + 1 for category, total in sums.items()}
+
+
+def read_own(path: Path) -> list[Row]:
+    """Texts of our own: text,lang,sentiment,aspects,intents,sarcasm, every label known."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return [_own(cells) for cells in csv.DictReader(file)]
+
+
+def _own(cells: dict[str, str]) -> Row:
+    pairs = [pair.rpartition(":") for pair in cells["aspects"].split(";") if pair]
+    wanted = cells["intents"].split(";")
+    return Row(
+        text=cells["text"],
+        source="own",
+        lang=cells["lang"],
+        sentiment=LABELS.index(cells["sentiment"]),
+        aspects={name: POLARITIES.index(polarity) for name, _, polarity in pairs},
+        binary={name: int(name in wanted) for name in INTENTS} | {SARCASM: int(cells["sarcasm"])},
+    )
+
+
+def with_rules(row: Row) -> Row:
+    """The row with what the word rules, told its true sentiment, say it wants: few rows have better."""
+    mood = {LABELS[row.sentiment]: 1.0} if row.sentiment is not None else None
+    found = intents.find(row.text, sentiment=mood).labels
+    binary = {name: int(name in found) for name in intents.LABELS}
+    return msgspec.structs.replace(row, binary=binary, binary_weight=RULES_WEIGHT)
+
+
+def build(folder: Path, own: Path, specs: dict[str, SetSpec], seed: int) -> tuple[list[Row], list[Row]]:
+    """Training and dev rows of all sets; no training text equals a dev text of any set."""
+    dev = [row for name, spec in specs.items() for row in read_set(folder, "dev", name, spec)]
+    held_out = {for_model(row.text) for row in dev}
+    train: list[Row] = []
+    for name, spec in specs.items():
+        rng = random.Random(f"{seed}:{name}")
+        free = [row for row in read_set(folder, "train", name, spec) if for_model(row.text) not in held_out]
+        chosen = rng.sample(free, min(spec.rows, len(free)))
+        weak = [
+            with_rules(r) if not r.binary and r.aspects is None and rng.random() < RULES_SHARE else r
+            for r in chosen
+        ]
+        train += weak * spec.repeat
+    return train + read_own(own) * OWN_REPEAT, dev
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -140,26 +180,26 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
             out.write(msgspec.json.encode(row) + b"\n")
 
 
-def main() -> None:
+def counts(train: list[Row], dev: list[Row]) -> Iterator[str]:
+    for name in dict.fromkeys(row.source for row in train):
+        here, there = (sum(row.source == name for row in rows) for rows in (train, dev))
+        yield f"{name:28s} train {here:6d}  dev {there:6d}"
+    yield f"{'all':28s} train {len(train):6d}  dev {len(dev):6d}"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=Path, required=True, help="folder with one folder a set")
     parser.add_argument("--out", type=Path, required=True, help="folder to write train and dev rows to")
-    parser.add_argument(
-        "--per-root",
-        type=float,
-        default=25.0,
-        help="rows taken per square root of a set's size (25: 1,250 of 2,500 rows, 5,000 of 40,000)",
-    )
+    parser.add_argument("--specs", type=Path, default=HERE / "sets.toml", help="which sets, and how each is used")
+    parser.add_argument("--own", type=Path, default=HERE / "own.csv", help="texts with every label")
     parser.add_argument("--seed", type=int, default=13)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
-    train, dev = build(args.sets, args.per_root, args.seed)
+    train, dev = build(args.sets, args.own, read_specs(args.specs), args.seed)
     write_rows(args.out / "train.jsonl.gz", train)
     write_rows(args.out / "dev.jsonl.gz", dev)
-    for spec in SETS:
-        counts = [sum(row.source == spec.name for row in rows) for rows in (train, dev)]
-        print(f"{spec.name:28s} train {counts[0]:6d}  dev {counts[1]:6d}")
-    print(f"{'all':28s} train {len(train):6d}  dev {len(dev):6d}")
+    print("\n".join(counts(train, dev)))
 
 
 if __name__ == "__main__":

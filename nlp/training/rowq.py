@@ -1,4 +1,4 @@
-"""Writes a BERT classifier as the "rowq" ONNX graph: int8 with one activation scale per token.
+"""Writes the network as the "rowq" ONNX graph: int8 with one activation scale per token.
 
 Stock dynamic quantisation has one activation scale per batch tensor, so a text's score depends on
 its batch mates (measured: up to 0.29 in probability). Here the activation row of each token is
@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 FUSED = "com.microsoft"  # ONNX Runtime's own operators
 GELU_LEAST = -0.17  # the minimum of x * Phi(x) is -0.16997, at x = -0.7518
 OPSET, IR_VERSION = 18, 9
+HEAD_NAMES = ("queries", "aspect_weight", "aspect_bias", "binary_weight", "binary_bias")  # kept as floats
 
 Floats = npt.NDArray[np.float32]
 
@@ -133,23 +134,15 @@ class _Writer:
         summed = g.one("Add", [words, places])
         return g.one("LayerNormalization", [summed, *norm], axis=-1, epsilon=self.shape.epsilon)
 
-    def attention(self, states: str, prefix: str, only_first: bool) -> tuple[str, str]:
-        """Attention's output before its last product, and the states it is added to."""
+    def attention(self, states: str, prefix: str) -> str:
+        """Attention's output before its last product."""
         g, hidden = self.graph, self.shape.hidden
-        rows = self.quantised(states)
         bias = g.tensor(f"{prefix}.qkv.bias", self.joined(prefix, ("query", "key", "value"), "bias"))
-        if only_first:  # the head reads the first token alone
-            states = g.one("Slice", [states, "first", "second", "second"])
-            query = self.product(self.quantised(states), f"{prefix}.q", self.joined(prefix, ("query",), "weight"))
-            both = self.product(rows, f"{prefix}.kv", self.joined(prefix, ("key", "value"), "weight"))
-            sizes = g.tensor(f"{prefix}.sizes", np.array([hidden] * 2, np.int64))
-            parts = [query, *g.many(2, "Split", [both, sizes], axis=-1)]
-        else:
-            every = self.product(rows, f"{prefix}.qkv", self.joined(prefix, ("query", "key", "value"), "weight"))
-            sizes = g.tensor(f"{prefix}.sizes", np.array([hidden] * 3, np.int64))
-            parts = g.many(3, "Split", [every, sizes], axis=-1)
-        heads = self.shape.heads
-        return g.one("MultiHeadAttention", [*parts, bias, "attention_mask"], FUSED, num_heads=heads), states
+        weights = self.joined(prefix, ("query", "key", "value"), "weight")
+        every = self.product(self.quantised(states), f"{prefix}.qkv", weights)
+        sizes = g.tensor(f"{prefix}.sizes", np.array([hidden] * 3, np.int64))
+        parts = g.many(3, "Split", [every, sizes], axis=-1)
+        return g.one("MultiHeadAttention", [*parts, bias, "attention_mask"], FUSED, num_heads=self.shape.heads)
 
     def added(self, product: str, states: str, name: str, bias: str) -> str:
         """LayerNorm(states + product + bias)."""
@@ -162,8 +155,7 @@ class _Writer:
 
     def layer(self, states: str, number: int) -> str:
         prefix = f"bert.encoder.layer.{number}"
-        context, states = self.attention(states, prefix, only_first=number == self.shape.layers - 1)
-        name = f"{prefix}.attention.output"
+        context, name = self.attention(states, prefix), f"{prefix}.attention.output"
         states = self.added(self.dense(context, f"{name}.dense"), states, name, self.vector(f"{name}.dense.bias"))
         inner = self.dense(states, f"{prefix}.intermediate.dense")
         inner = self.graph.one("BiasGelu", [inner, self.vector(f"{prefix}.intermediate.dense.bias")], FUSED)
@@ -177,34 +169,76 @@ class _Writer:
         bias = self.graph.tensor(f"{name}.bias", (self.weights[f"{name}.dense.bias"] + taken).astype(np.float32))
         return self.added(self.product(self.quantised_gelu(inner), f"{name}.dense", weights), states, name, bias)
 
-    def head(self, first: str) -> str:
+    def sentiment(self, states: str) -> str:
         """Pooler and classifier; the last product as multiply and sum, which no batch size changes."""
         g, name = self.graph, "bert.pooler.dense"
+        first = g.one("Gather", [states, g.tensor("zero", np.array([0], np.int64))], axis=1)
         # Training starts the pooler at the identity; int8 beside those ones would round all it learnt away.
         learnt = self.weights[f"{name}.weight"] - np.eye(self.shape.hidden, dtype=np.float32)
         pooled = g.one("Add", [first, self.product(self.quantised(first), name, learnt)])
-        pooled = g.one("Add", [pooled, self.vector(f"{name}.bias")])
-        product = g.one("Mul", [g.one("Tanh", [pooled]), self.vector("classifier.weight")])
-        summed = g.one("ReduceSum", [product, "last_axis"], keepdims=0)
-        return g.one("Add", [summed, self.vector("classifier.bias")])
+        pooled = g.one("Tanh", [g.one("Add", [pooled, self.vector(f"{name}.bias")])])
+        return self.weighed(pooled, "classifier.weight", "classifier.bias")
+
+    def weighed(self, rows: str, weight: str, bias: str) -> str:
+        """Sum over the last axis of rows x weight, plus bias."""
+        g = self.graph
+        product = g.one("Mul", [rows, self.vector(weight)])
+        return g.one("Add", [g.one("ReduceSum", [product, "last_axis"], keepdims=0), self.vector(bias)])
+
+    def shares(self, states: str) -> str:
+        """How each query weighs the tokens: [batch, queries, tokens], summing to 1 over the real ones."""
+        g = self.graph
+        scores = g.one("MatMul", [states, g.tensor("queries.T", self.weights["queries"].T)])
+        real = g.one("Unsqueeze", [g.one("Cast", ["attention_mask"], to=TensorProto.FLOAT), "second"])
+        hidden = g.one("Mul", [g.one("Sub", ["unit", real]), g.tensor("hide", np.array(-1e4, np.float32))])
+        return g.one("Softmax", [g.one("Add", [g.one("Transpose", [scores], perm=[0, 2, 1]), hidden])], axis=-1)
+
+    def heads(self, states: str) -> dict[str, str]:
+        """Names of the outputs by what they are."""
+        g, aspects = self.graph, self.weights["aspect_weight"].shape[0]
+        shares = self.shares(states)
+        sizes = g.tensor("heads", np.array([aspects, self.weights["binary_weight"].shape[0]], np.int64))
+        read = g.many(2, "Split", [g.one("MatMul", [shares, states]), sizes], axis=1)
+        each = g.one("Unsqueeze", [read[0], g.tensor("third", np.array([2], np.int64))])
+        real = g.one("Unsqueeze", [g.one("Cast", ["attention_mask"], to=TensorProto.FLOAT), "second"])
+        total = g.one(
+            "Squeeze", [g.one("MatMul", [real, states]), "second"]
+        )  # ReduceSum here differs by batch size
+        return {
+            "logits": self.sentiment(states),
+            "aspects": self.weighed(each, "aspect_weight", "aspect_bias"),
+            "binary": self.weighed(read[1], "binary_weight", "binary_bias"),
+            "shares": g.many(2, "Split", [shares, sizes], axis=1)[0],
+            "vector": total,
+        }
 
 
 def write_graph(weights: Mapping[str, Floats], shape: BertShape) -> onnx.ModelProto:
-    """The graph input_ids, attention_mask (int32 [batch, tokens], 1 = real) -> logits [batch, labels].
+    """The graph from input_ids and attention_mask (int32 [batch, tokens], 1 = real) to
 
-    `weights` are those of a BertForSequenceClassification under their own names.
+    logits [batch, 3], aspects [batch, categories, 4], binary [batch, labels], shares [batch, categories, tokens]
+    (how each aspect weighs the tokens), vector [batch, hidden] (the sum of the token states).
+    `weights` are those of nlp.training.network.Network under their own names.
     """
     writer = _Writer(weights, shape)
     states = writer.embeddings()
     for number in range(shape.layers):
         states = writer.layer(states, number)
-    logits = writer.head(states)
-    writer.graph.nodes.append(helper.make_node("Identity", [logits], ["logits"]))
-    ids, mask = (
+    outputs = writer.heads(states)
+    for name, value in outputs.items():
+        writer.graph.nodes.append(helper.make_node("Identity", [value], [name]))
+    inputs = [
         helper.make_tensor_value_info(name, TensorProto.INT32, ["batch", "tokens"])
         for name in ("input_ids", "attention_mask")
-    )
-    out = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", "labels"])
-    graph = helper.make_graph(writer.graph.nodes, "earshot-sentiment", [ids, mask], [out], writer.graph.tensors)
+    ]
+    shapes = {
+        "logits": ["batch", "labels"],
+        "aspects": ["batch", "categories", "classes"],
+        "binary": ["batch", "binary_labels"],
+        "shares": ["batch", "categories", "tokens"],
+        "vector": ["batch", "hidden"],
+    }
+    results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shapes[name]) for name in outputs]
+    graph = helper.make_graph(writer.graph.nodes, "earshot", inputs, results, writer.graph.tensors)
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(FUSED, 1)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="earshot")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from index.errors import ModelError
 from nlp.engine import SHIPPED, SentimentModel, load_model
-from nlp.huggingface import sentiment_places
+from nlp.labels import sentiment_places
 from nlp.sentiment import classify
 
 TEXTS = [
@@ -53,12 +53,29 @@ class Member:
     tolerance: float  # largest change of a probability that batch mates may cause
 
 
-@pytest.fixture(scope="module", params=["shipped", "huggingface"])
+@pytest.fixture(scope="module", params=["shipped", "huggingface", "onnx"])
 def member(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Member:
     if request.param == "shipped":
         return Member(load_model(), None, 0.0)
-    ref = str(small_bert(tmp_path_factory.mktemp("models") / "small-bert"))
+    folder = small_bert(tmp_path_factory.mktemp("models") / "small-bert")
+    ref = str(folder if request.param == "huggingface" else as_onnx(folder))
     return Member(load_model(ref), ref, 1e-5)
+
+
+def as_onnx(folder: Path) -> Path:
+    """The folder's model as anybody exports it: an .onnx file beside tokenizer.json and config.json."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    names = ["input_ids", "attention_mask"]
+    example = tuple(torch.ones(1, 8, dtype=torch.long) for _ in names)
+    axes = {name: {0: "batch", 1: "tokens"} for name in names}
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder, attn_implementation="eager")
+    model.config.return_dict = False
+    torch.onnx.export(
+        model.eval(), example, folder / "model.onnx", input_names=names, output_names=["logits"],
+        dynamic_axes=axes, dynamo=False,
+    )  # fmt: skip
+    return folder / "model.onnx"
 
 
 def small_bert(folder: Path, labels: tuple[str, ...] = ("neg", "neu", "pos")) -> Path:

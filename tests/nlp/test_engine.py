@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlp.engine import BATCH_TOKENS, LABELS, SHIPPED, OnnxSentiment, load_model, padded_width, plan
+from nlp.engine import BATCH_TOKENS, LABELS, SHIPPED, OnnxModel, load_model, padded_width, plan
 from nlp.sentiment import decide
 
 GOLDEN = Path(__file__).parent / "golden_sentiment.jsonl"
 
 
 @pytest.fixture(scope="module")
-def model() -> OnnxSentiment:
-    return OnnxSentiment(SHIPPED)
+def model() -> OnnxModel:
+    return OnnxModel(SHIPPED)
 
 
 @pytest.fixture(scope="module")
@@ -31,19 +31,19 @@ def floors() -> dict[str, float]:
     return json.loads((SHIPPED / "quality.json").read_text(encoding="utf-8"))["golden"]
 
 
-def share_right(model: OnnxSentiment, rows: list[dict[str, str]]) -> float:
+def share_right(model: OnnxModel, rows: list[dict[str, str]]) -> float:
     guesses = model.predict([row["text"] for row in rows]).argmax(axis=1)
     return float(np.mean([LABELS[guess] == row["label"] for guess, row in zip(guesses, rows, strict=True)]))
 
 
 @pytest.mark.parametrize("group", sorted(floors()))
-def test_quality_stays_above_its_floor(model: OnnxSentiment, golden: list[dict[str, str]], group: str) -> None:
+def test_quality_stays_above_its_floor(model: OnnxModel, golden: list[dict[str, str]], group: str) -> None:
     rows = [row for row in golden if group in ("all", row["lang"], row["label"])]
     assert len(rows) >= 5
     assert share_right(model, rows) >= floors()[group]
 
 
-def test_a_plain_complaint_and_plain_praise_are_told_apart(model: OnnxSentiment) -> None:
+def test_a_plain_complaint_and_plain_praise_are_told_apart(model: OnnxModel) -> None:
     complaint, praise, question = model.predict(
         ["太难吃了，服务态度极差，再也不来了！", "非常好用，强烈推荐，会回购！", "请问门店几点开门？"]
     )
@@ -52,12 +52,12 @@ def test_a_plain_complaint_and_plain_praise_are_told_apart(model: OnnxSentiment)
     assert question[1] > 0.5
 
 
-def test_traditional_and_simplified_are_the_same_text(model: OnnxSentiment) -> None:
+def test_traditional_and_simplified_are_the_same_text(model: OnnxModel) -> None:
     rows = model.predict(["服務態度很差，東西又貴", "服务态度很差，东西又贵"])
     np.testing.assert_array_equal(rows[0], rows[1])
 
 
-def test_the_end_of_a_long_text_is_read(model: OnnxSentiment) -> None:
+def test_the_end_of_a_long_text_is_read(model: OnnxModel) -> None:
     story = "我们先坐地铁，然后步行十分钟到了店里，看了看菜单。" * 60
     bad, good = model.predict([story + "太难吃了，再也不来！", story + "太好吃了，强烈推荐！"])
     assert bad[0] > good[0]
@@ -69,13 +69,13 @@ def test_threads_change_no_answer(golden: list[dict[str, str]]) -> None:
     np.testing.assert_array_equal(load_model(threads=1).predict(texts), load_model(threads=4).predict(texts))
 
 
-def test_the_version_follows_everything_that_decides_an_answer(tmp_path: Path, model: OnnxSentiment) -> None:
+def test_the_version_follows_everything_that_decides_an_answer(tmp_path: Path, model: OnnxModel) -> None:
     for name in ("model.onnx", "tokenizer.json", "earshot.json"):
         (tmp_path / name).write_bytes((SHIPPED / name).read_bytes())
-    assert OnnxSentiment(tmp_path).version == model.version
+    assert OnnxModel(tmp_path).version == model.version
     card = json.loads((tmp_path / "earshot.json").read_text(encoding="utf-8"))
     (tmp_path / "earshot.json").write_text(json.dumps(card | {"temperature": 2.0}), encoding="utf-8")
-    warmer = OnnxSentiment(tmp_path)
+    warmer = OnnxModel(tmp_path)
     assert warmer.version != model.version
     assert warmer.predict(["太好吃了"]).max() < model.predict(["太好吃了"]).max()
 

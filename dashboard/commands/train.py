@@ -1,0 +1,65 @@
+"""`earshot train`: labelled sets to model folders. Needs the extra `train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    sets: Annotated[Path, typer.Option(metavar="FOLDER", help="One folder a set: train.jsonl.gz, dev.jsonl.gz.")],
+    base: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="BERT folder to start from, or a model of Earshot to go on from.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Rows, checkpoints, logs and OUT/weights.")],
+    specs: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="How each set is used (nlp/training/sets.toml).")
+    ] = None,
+    own: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="CSV of texts with every label (nlp/training/own.csv).")
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=0.1, help="Of the larger model; the schedule ends there.")] = 180,
+    student_minutes: Annotated[float, typer.Option(min=0, help="Of the smaller one; 0: leave it out.")] = 90,
+    epochs: Annotated[int, typer.Option(min=1)] = 2,
+    freeze: Annotated[int, typer.Option(min=0, help="Leave the lowest N layers as they are: faster.")] = 0,
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    seed: Annotated[int, typer.Option()] = 13,
+    bf16: Annotated[bool, typer.Option("--bf16", help="For processors with AVX512_BF16 or AMX.")] = False,
+) -> None:
+    """Train the models on labelled sets and write them ready to serve; run it again after a stop to go on.
+
+    \b
+    earshot train --sets SETS --base multilingual-e5-small --out run       # from an encoder
+    earshot train --sets SETS --base nlp/weights/accurate --out run        # on from the shipped model
+    earshot corrections --export mine/corrections/train.jsonl               # what people corrected, as one more set
+    EARSHOT_MODEL=run/weights earshot work                                  # use the result
+    """
+    try:
+        from nlp.training import rebuild
+    except ImportError as error:
+        from index.errors import ModelError
+
+        raise ModelError(f"training needs more packages ({error.name}): pip install 'earshot[train]'") from error
+    plan = rebuild.Plan(
+        sets=sets,
+        base=base,
+        out=out,
+        specs=specs or rebuild.data.HERE / "sets.toml",
+        own=own or rebuild.data.HERE / "own.csv",
+        minutes=minutes,
+        student_minutes=student_minutes,
+        epochs=epochs,
+        freeze=freeze,
+        threads=threads,
+        seed=seed,
+        bf16=bf16,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    weights = rebuild.run(plan)
+    typer.echo(f"Wrote {weights}. Score it: earshot evaluate --model {weights} --data PATH")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(train)

@@ -1,0 +1,144 @@
+"""A model on labelled sets: what `earshot evaluate` writes. Its keys are a contract: docs/commands.md."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nlp.engine import LABELS, OnnxModel, Reading, SentimentModel
+from nlp.evaluation import metrics
+from nlp.evaluation.sets import Example, LabelledSet
+from nlp.heads import ABSENT, BINARY, CATEGORIES, category_of
+
+NEUTRAL = LABELS.index("neutral")
+TASKS = {"spam": "advertisement", "irony": "sarcasm"}  # what data sets call them
+Report = dict[str, Any]
+
+
+def evaluate(model: SentimentModel, labelled: LabelledSet) -> Report:
+    """One set: `name`, `n` and the measures of its kind; or `skipped` with the reason."""
+    examples = labelled.examples
+    started, cpu = time.perf_counter(), time.process_time()
+    if any(example.aspects is not None for example in examples):
+        found = _aspects(model, [e for e in examples if e.aspects is not None])
+    elif any(example.task is not None for example in examples):
+        found = _task(model, [e for e in examples if e.label is not None])
+    else:
+        found = _sentiment(model, [e for e in examples if e.label in LABELS])
+    wall, cpu = time.perf_counter() - started, time.process_time() - cpu
+    if "skipped" in found:
+        return {"name": labelled.name, "n": 0} | found
+    count = found["n"]
+    speed = {"cpu_seconds": cpu, "texts_per_second": count / wall, "texts_per_cpu_second": count / max(cpu, 1e-9)}
+    return {"name": labelled.name} | found | speed
+
+
+def _sentiment(model: SentimentModel, examples: list[Example]) -> Report:
+    if not examples:
+        return {"skipped": "no row has the label negative, neutral or positive"}
+    labels = np.array([LABELS.index(str(example.label)) for example in examples])
+    shares = model.predict([example.text for example in examples])
+    if NEUTRAL not in labels:  # two classes: the third probability is left out
+        shares = shares.copy()
+        shares[:, NEUTRAL] = 0
+        shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1e-12)
+    return {"kind": "sentiment"} | _scores(labels, shares, LABELS) | _by_language(examples, labels, shares)
+
+
+def _scores(labels: metrics.Labels, shares: metrics.Shares, names: Sequence[str]) -> Report:
+    guesses = shares.argmax(axis=1)
+    per_class = metrics.class_scores(labels, guesses, names)
+    return {
+        "n": len(labels),
+        "accuracy": float((labels == guesses).mean()),
+        "macro_f1": float(np.mean([one["f1"] for one in per_class.values()])),
+        "macro_recall": float(np.mean([one["recall"] for one in per_class.values()])),
+        "per_class": per_class,
+        "ece": metrics.calibration_error(labels, shares),
+        "abstention": metrics.abstention(labels, shares),
+    }
+
+
+def _by_language(examples: list[Example], labels: metrics.Labels, shares: metrics.Shares) -> Report:
+    langs = np.array([example.lang for example in examples])
+    if len(set(langs)) < 2:
+        return {}
+    kept = ("n", "accuracy", "macro_f1")
+    scores = {lang: _scores(labels[langs == lang], shares[langs == lang], LABELS) for lang in sorted(set(langs))}
+    return {"languages": {lang: {key: one[key] for key in kept} for lang, one in scores.items()}}
+
+
+def _task(model: SentimentModel, examples: list[Example]) -> Report:
+    """A binary label: the head's own threshold decides, AUC needs none."""
+    task = next(example.task for example in examples if example.task)
+    name = TASKS.get(task, task)
+    if name not in BINARY or not isinstance(model, OnnxModel) or not model.has_heads:
+        return {"skipped": f"the model has no head for the task {task!r}"}
+    labels = np.array([int(example.label or 0) for example in examples])
+    scores = np.array([one.binary[BINARY.index(name)] for one in model.read([e.text for e in examples])])
+    said = scores >= model.card.thresholds.get(name, 0.5)
+    # probabilities of 0 and 1 whose middle is the threshold, so that the curve answers what the model answers
+    shares = np.stack([1 - scores, scores], axis=1).astype(np.float32)
+    right = float((said & (labels == 1)).sum())
+    found = _scores(labels, shares, ("0", "1"))
+    found["accuracy"] = float((said == labels).mean())
+    found["per_class"] = metrics.class_scores(labels, said.astype(np.int64), ("0", "1"))
+    found["macro_f1"] = float(np.mean([one["f1"] for one in found["per_class"].values()]))
+    f1 = metrics.f1(right, float(said.sum()), float((labels == 1).sum()))
+    return {"kind": "binary", "task": task, "head": name} | found | {"f1": f1, "auc": metrics.auc(labels, scores)}
+
+
+def _aspects(model: SentimentModel, examples: list[Example]) -> Report:
+    """Aspects: a set's own names are read as our categories; only those its scheme has are asked for."""
+    if not isinstance(model, OnnxModel) or not model.has_heads:
+        return {"skipped": "the model has no head for aspects"}
+    gold = [_gold(example) for example in examples]
+    known = sorted({number for row in gold for number in row})
+    if not known:
+        return {"skipped": "none of the set's aspects is one of our categories (nlp/categories.toml)"}
+    guesses = [_said(model, reading, known) for reading in model.read([example.text for example in examples])]
+    both = [(row, guess) for row, guess in zip(gold, guesses, strict=True)]
+    true, said = sum(len(row) for row, _ in both), sum(len(guess) for _, guess in both)
+    mentions = sum(len(row.keys() & guess.keys()) for row, guess in both)
+    pairs = sum(len(row.items() & guess.items()) for row, guess in both)
+    return {
+        "kind": "aspects",
+        "n": len(examples),
+        "accuracy": pairs / max(1, mentions),
+        "mention_f1": metrics.f1(mentions, said, true),
+        "micro_f1": metrics.f1(pairs, said, true),
+        "macro_f1": float(np.mean([one["micro_f1"] for one in _per_category(both, known).values()])),
+        "per_class": _per_category(both, known),
+        "ece": None,
+        "abstention": [],
+    }
+
+
+def _gold(example: Example) -> dict[int, int]:
+    """Category number -> polarity (-1, 0, 1); several names that are one category are summed to a sign."""
+    sums: dict[int, int] = {}
+    for name, polarity in (example.aspects or {}).items():
+        if category := category_of(name):
+            number = CATEGORIES.index(category)
+            sums[number] = sums.get(number, 0) + polarity
+    return {number: (total > 0) - (total < 0) for number, total in sums.items()}
+
+
+def _said(model: OnnxModel, reading: Reading, known: list[int]) -> dict[int, int]:
+    shares: npt.NDArray[np.float32] = reading.aspects
+    present = 1 - shares[:, ABSENT]
+    return {n: int(shares[n, 1:].argmax()) - 1 for n in known if present[n] >= model.card.aspect_from}
+
+
+def _per_category(both: list[tuple[dict[int, int], dict[int, int]]], known: list[int]) -> Report:
+    found = {}
+    for number in known:
+        true = sum(number in row for row, _ in both)
+        said = sum(number in guess for _, guess in both)
+        right = sum(number in row and row.get(number) == guess.get(number) for row, guess in both)
+        found[CATEGORIES[number]] = {"n": true, "micro_f1": metrics.f1(right, said, true)}
+    return found

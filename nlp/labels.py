@@ -1,0 +1,47 @@
+"""What the outputs of somebody else's classifier mean in our three labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from index.errors import ModelError
+
+_NAMES = (
+    re.compile(r"(very |strongly |extremely )?(neg|negative|bad)|负面|负向|消极|差评|(极度)?不满意?"),
+    re.compile(r"neu|neut|neutral|mixed|中性|中立|中评"),
+    re.compile(r"(very |strongly |extremely )?(pos|positive|good)|正面|正向|积极|好评|满意"),
+)
+_NUMBERED = {2: (0, 2), 3: (0, 1, 2), 5: (0, 0, 1, 2, 2)}  # places of LABEL_0, LABEL_1, ... or of stars
+
+
+def sentiment_places(names: Mapping[int, str], problem_type: str | None, ref: str) -> list[int]:
+    """For each output of a model its place in LABELS (0 negative, 1 neutral, 2 positive).
+
+    Understands names (neg, Neutral, 正面, "very positive"), LABEL_0.. of two, three or five classes in
+    rising order, and 1 to 5 stars. Raises ModelError when it would have to guess.
+    """
+    labels = [str(names[index]).strip().lower().replace("_", " ") for index in sorted(names)]
+    if len(labels) < 2 or problem_type in ("regression", "multi_label_classification"):
+        raise ModelError(f"{ref!r} is not a single-label classifier with two or more classes")
+    places = [_place(label) for label in labels]
+    known = [place for place in places if place is not None]
+    if len(known) == len(labels) and {0, 2} <= set(known):
+        return known
+    if len(labels) in _NUMBERED and _rising_numbers(labels):
+        return list(_NUMBERED[len(labels)])
+    raise ModelError(
+        f"the labels of {ref!r} ({', '.join(map(str, names.values()))}) are not negative, neutral, positive; "
+        "name them so in id2label of its config.json"
+    )
+
+
+def _place(label: str) -> int | None:
+    return next((place for place, pattern in enumerate(_NAMES) if pattern.fullmatch(label)), None)
+
+
+def _rising_numbers(labels: list[str]) -> bool:
+    matches = [re.fullmatch(r"(?:label )?(\d)(?: ?stars?)?|(\d)星", label) for label in labels]
+    numbers = [int(match[1] or match[2]) for match in matches if match]
+    first = numbers[0] if numbers else 0
+    return first in (0, 1) and numbers == list(range(first, first + len(labels)))

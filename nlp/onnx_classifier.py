@@ -1,0 +1,76 @@
+"""Any ONNX text classifier with a Hugging Face tokenizer beside it as a SentimentModel; needs no torch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from index.errors import ModelError
+from nlp.engine import open_session, softmax
+from nlp.labels import sentiment_places
+from nlp.normalise import MAX_CHARS
+
+MAX_TOKENS = 512
+UNSURE_BELOW = 0.5
+
+
+class _Config(msgspec.Struct):
+    """The parts of config.json that are read."""
+
+    id2label: dict[str, str] = {}
+    max_position_embeddings: int = MAX_TOKENS
+
+
+class OnnxClassifier:
+    """`ref` is a folder with model.onnx, or the .onnx file; tokenizer.json and config.json (id2label) beside it.
+
+    Texts run one by one: stock quantised graphs let a text's batch mates change its probabilities.
+    """
+
+    def __init__(self, ref: Path, threads: int = 1) -> None:
+        del threads  # one text at a time
+        file = ref if ref.suffix == ".onnx" else ref / "model.onnx"
+        config = _read_config(file.parent / "config.json")
+        self._places = sentiment_places({int(k): v for k, v in config.id2label.items()}, None, str(ref))
+        try:
+            self._tokenizer = Tokenizer.from_file(str(file.parent / "tokenizer.json"))
+        except Exception as error:  # tokenizers raises nothing narrower
+            raise ModelError(f"{file.parent / 'tokenizer.json'} cannot be read: {error}") from error
+        self._tokenizer.no_padding()
+        # RoBERTa's positions start after the padding id: two of them are never used for text
+        self._tokenizer.enable_truncation(max(2, min(config.max_position_embeddings - 2, MAX_TOKENS)))
+        self._session = open_session(file)
+        self._inputs = {
+            node.name: np.int32 if "int32" in node.type else np.int64 for node in self._session.get_inputs()
+        }
+        self.name = file.parent.name
+        self.version = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+        self.unsure_below = UNSURE_BELOW
+
+    def predict(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        result = np.zeros((len(texts), 3), np.float32)
+        for row, text in enumerate(texts):
+            for share, place in zip(self._shares(text), self._places, strict=True):
+                result[row, place] += share
+        return result
+
+    def _shares(self, text: str) -> npt.NDArray[np.float32]:
+        found = self._tokenizer.encode(text[:MAX_CHARS].encode("utf-8", "replace").decode().replace("\x00", " "))
+        values = {"input_ids": found.ids, "attention_mask": found.attention_mask, "token_type_ids": found.type_ids}
+        inputs = {name: np.array([values[name]], kind) for name, kind in self._inputs.items() if name in values}
+        logits: npt.NDArray[np.float32] = self._session.run(None, inputs)[0]
+        shares: npt.NDArray[np.float32] = softmax(logits.astype(np.float32))[0]
+        return shares
+
+
+def _read_config(file: Path) -> _Config:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=_Config)
+    except (OSError, msgspec.DecodeError) as error:
+        raise ModelError(f"{file} cannot be read ({error}): it names the labels in id2label") from error
