@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -28,6 +29,8 @@ from index.errors import (
     SourceError,
     Throttled,
 )
+from index.inbox import open_inbox
+from index.inbox.protocol import Inbox
 from index.inbox.sqlite import SqliteInbox
 from index.settings import Brand, Settings, Source
 from index.sources import Sources, Standing, fingerprint, state_of
@@ -165,7 +168,7 @@ class Crawl:
         ).start()
         good = [s for s in self.replica.sources(every=0.1) if s.platform in ("hackernews", "rss_news")]
         self.settings = Settings(home=home, brands=(Brand(name="Hoshino"),), sources=(third, *good))
-        self.inbox = SqliteInbox(home / "inbox.sqlite")
+        self.inbox: Inbox = SqliteInbox(home / "inbox.sqlite")
         self.stop = threading.Event()
 
     def digests(self, ids: Any) -> dict[str, tuple[int, str]]:
@@ -270,3 +273,48 @@ def test_a_source_that_is_blocked_rests_while_the_others_go_on(tmp_path: Path) -
     assert crawl.states()["news"] == "blocked"
     assert all(path.startswith("/api/") for path in crawl.replica.requests[asked:])
     crawl.inbox.close()
+
+
+@pytest.fixture
+def narrow(tmp_path: Path, redis_url: str) -> Iterator[Crawl]:
+    """Two good sources, and an inbox that is full after one page."""
+    crawl = Crawl(tmp_path, Source(name="off", platform="weibo", enabled=False))
+    crawl.inbox.close()
+    inbox = open_inbox(Settings(home=tmp_path, inbox=f"{redis_url}?prefix={uuid4().hex}"))
+    inbox._limit = 1  # type: ignore[attr-defined]
+    crawl.inbox = inbox
+    yield crawl
+    crawl.replica.stop()
+    inbox.close()
+
+
+def taken_out(inbox: Inbox) -> list[str]:
+    leased = inbox.lease(100, worker="test")
+    inbox.ack(leased)
+    return [one.item.mention.id for one in leased]
+
+
+def test_a_full_inbox_holds_the_gatherer_up_until_there_is_room(narrow: Crawl) -> None:
+    seen: list[str] = []
+    gathering = threading.Thread(target=narrow.run, kwargs={"once": True})
+    gathering.start()
+    while gathering.is_alive():
+        seen += taken_out(narrow.inbox)
+        gathering.join(0.05)
+    seen += taken_out(narrow.inbox)
+    assert len(seen) == len(set(seen)) == 6
+    assert narrow.states() == {"off": "disabled", "hackernews": "ok", "news": "ok"}
+
+
+def test_stopped_before_a_full_inbox_the_gatherer_skips_nothing(narrow: Crawl) -> None:
+    def stop_at_the_second_page(progress: Progress) -> None:
+        if progress.counts.queued:
+            narrow.stop.set()
+
+    narrow.run(on_progress=stop_at_the_second_page)
+    first = taken_out(narrow.inbox)
+    assert 0 < len(first) < 6
+    narrow.stop.clear()
+    narrow.inbox._limit = 1_000_000  # type: ignore[attr-defined]
+    narrow.run(once=True)
+    assert len({*first, *taken_out(narrow.inbox)}) == 6
