@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 
 from dashboard.commands import (
     cases,
+    categories,
     copy_store,
     corrections,
     crawl,
@@ -92,6 +93,7 @@ for module in (
     export,
     cases,
     corrections,
+    categories,
     rescore,
     status,
     copy_store,

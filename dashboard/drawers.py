@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from dashboard import address, cards, export, frame, queries, safe, words
+from dashboard import address, cards, export, frame, label_view, queries, safe, words
 from dashboard.label_form import LABELS, correct_form
 from dashboard.words import t
 from index.documents import Record
@@ -88,6 +88,7 @@ def _aspects(record: Record) -> str:
         return f'<p class="muted">{t("why.no_aspects")}</p>'
     lines = [
         f"<p>{cards.sentiment_label(aspect.sentiment)} <b>{safe.text(words.name('aspect', aspect.name))}</b>"
+        f" {label_view.experience(aspect.name)}"
         f' <span class="muted">{safe.text(_evidence(record, aspect.span, aspect.evidence))}</span></p>'
         for aspect in record.analysis.aspects
     ]

@@ -13,6 +13,7 @@ from index.labels.drift import Watched, watch
 from index.labels.rows import Field, labelled
 from index.labels.sample import draw
 from index.query import MentionQuery
+from nlp.own_categories import Fitted, report
 
 PERIOD = timedelta(days=30)  # mentions that are drawn for a check: of these days, not of last year
 MOST_DRAWN = 200  # drawn at once, to leave some when those drawn before are taken out
@@ -53,6 +54,14 @@ def drift() -> Watched:
 @keep()
 def _drift(_desk: Desk, state: State) -> Watched:  # noqa: ARG001
     return _desk.ask(watch, _desk.store, datetime.now(UTC))
+
+
+def own_categories() -> dict[str, Fitted | None]:
+    """The brand's own categories as they were fitted last; None for one that no worker has met yet."""
+    settings = desk().settings
+    kept = report(settings) if settings.categories else None
+    fitted = {one.name: one for one in kept.categories} if kept else {}
+    return {category.name: fitted.get(category.name) for category in settings.categories}
 
 
 def draw_sample(platform: str | None, count: int) -> list[str]:

@@ -8,6 +8,7 @@ from dashboard import label_queries, safe, words
 from dashboard.words import t
 from index.labels.accuracy import ENOUGH, GroupAccuracy, Tally
 from index.labels.drift import Drift, Watched
+from nlp.own_categories import Fitted
 
 MOST = 12  # rows: platforms and languages beyond are a few labels each
 
@@ -17,6 +18,9 @@ def draw() -> None:
     st.html(drift(label_queries.drift()))
     groups = label_queries.accuracy()
     st.html(accuracy(groups[:MOST]) if groups else f'<p class="muted small">{t("labels.none")}</p>')
+    own = label_queries.own_categories()
+    if own:
+        st.html(own_categories(own))
 
 
 def drift(watched: Watched) -> str:
@@ -69,6 +73,38 @@ def tally(one: Tally) -> str:
         f"<b>{words.percent(one.share)}</b> {t('labels.interval', low=low, high=high)}"
         f' <span class="muted small">{counted}{undecided}</span>'
     )
+
+
+def own_categories(own: dict[str, Fitted | None]) -> str:
+    """The brand's own categories: how many examples, and how well those are told from everything else."""
+    rows = "".join(
+        f"<tr><td>{safe.text(words.name('aspect', name))}</td><td>{experience(name)}</td>"
+        f"<td>{measured(one)}</td></tr>"
+        for name, one in own.items()
+    )
+    titles = "".join(f"<th>{t(f'own.{name}')}</th>" for name in ("category", "examples", "measured"))
+    return (
+        f'<h2 class="part">{t("own.title")}</h2><table class="plain"><thead><tr>{titles}</tr></thead>'
+        f'<tbody>{rows}</tbody></table><p class="muted small">{t("own.about")}</p>'
+    )
+
+
+def experience(name: str) -> str:
+    """Empty for a shipped category; "young: 12 examples" for one of the brand's own."""
+    own = label_queries.own_categories()
+    if name not in own:
+        return ""
+    one = own[name]
+    if one is None:
+        return f'<span class="label soon">{t("own.new")}</span>'
+    key, tone = ("own.young", "soon") if one.young else ("own.grown", "plain")
+    return f'<span class="label {tone}">{t(key, n=one.examples)}</span>'
+
+
+def measured(one: Fitted | None) -> str:
+    if one is None:
+        return f'<span class="muted small">{t("own.unmeasured")}</span>'
+    return t("own.numbers", precision=words.percent(one.probe.precision), recall=words.percent(one.probe.recall))
 
 
 def _listed(platforms: tuple[str, ...]) -> str:

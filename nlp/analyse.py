@@ -1,4 +1,4 @@
-"""One batch of mentions understood: mask -> language -> sentiment -> aspects -> intents and spam."""
+"""One batch of mentions understood: mask -> language -> sentiment -> aspects, own ones too -> intents and spam."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from index.documents import Analysis, Author, Mention
 from index.settings import Settings
 from nlp import language, privacy, reading
 from nlp.engine import SentimentModel
+from nlp.own_categories import OwnCategories
 
 
 class Masked(NamedTuple):
@@ -40,7 +41,8 @@ class Analyser:
 
     def __init__(self, settings: Settings, model: SentimentModel) -> None:
         self.model = model
-        self.version = model.version
+        self._own = OwnCategories(settings, model) if settings.categories else None
+        self.version = f"{model.version}+{self._own.version}" if self._own else model.version
         self._pseudonym = open_contacts(settings.home).digest if settings.pseudonyms else None
 
     def mask(self, mention: Mention) -> Masked:
@@ -61,9 +63,15 @@ class Analyser:
         texts = [one.mention.full_text for one in masked]
         found = reading.read(self.model, texts)
         now = datetime.now(UTC)
-        return [
+        understood = [
             Understood(one.mention, self._analysis(text, said, one.counts, now), one.contacts)
             for one, text, said in zip(masked, texts, found, strict=True)
+        ]
+        if self._own is None:
+            return understood
+        return [
+            one._replace(analysis=replace(one.analysis, aspects=(*one.analysis.aspects, *own)))
+            for one, own in zip(understood, self._own.find(texts), strict=True)
         ]
 
     def analyse(self, mentions: Sequence[Mention]) -> list[Understood]:
