@@ -181,8 +181,8 @@ class AuthorFacts(Document, frozen=True, kw_only=True):
 
     `engagement` is the median of likes + comments + shares + saves over the posts of which it is known.
     `experience_posts`: praise, complaint or at least one aspect, and neither spam nor advertisement.
-    `duplicate_posts`: posts whose normalised text or cluster another post about the brand has too, of anybody.
-    `coordinated_posts`: those of them that several accounts posted within a day (index/stores/posts.py).
+    `duplicate_posts`: posts whose normalised text another post about the brand has too, of anybody.
+    `coordinated_posts`: posts of a cluster in which several accounts posted within a day (index/stores/posts.py).
     `burst_posts`: posts in runs of more than 5 within 10 minutes.
     """
 

@@ -55,14 +55,13 @@ class Copies:
             self._texts[post.fingerprint] += 1
             if post.cluster is not None:
                 clusters[post.cluster].append(post)
-        self._clusters = {cluster: len(members) for cluster, members in clusters.items()}
         self._organised = {
             (cluster, moment) for cluster, members in clusters.items() for moment in _together(members)
         }
 
     def is_copy(self, post: Post) -> bool:
-        """Whether another post has its text or its cluster."""
-        return self._texts[post.fingerprint] > 1 or self._clusters.get(post.cluster, 0) > 1
+        """Whether another post has its text. Nearly its text is no sign by itself: people quote and say the usual."""
+        return self._texts[post.fingerprint] > 1
 
     def is_coordinated(self, post: Post) -> bool:
         """Whether at least 3 accounts posted in its cluster within 24 hours, this post among them."""

@@ -427,9 +427,9 @@ def test_the_same_words_from_several_accounts_within_a_day_are_coordinated(store
     store.save([record(30, "没有一样的", author="a0"), record(31, "不知是谁", author=None, cluster=repeated)])
     facts = {one.author.id: one for one in store.author_facts("喜茶", since=NOW - timedelta(days=30))}
     assert {a: (f.duplicate_posts, f.coordinated_posts) for a, f in facts.items()} == {
-        **{f"weibo:a{n}": (1, 1) for n in range(4)},
-        **{f"weibo:c{n}": (1, 0) for n in range(4)},
-        "weibo:b": (4, 0),
+        **{f"weibo:a{n}": (0, 1) for n in range(4)},
+        **{f"weibo:c{n}": (0, 0) for n in range(4)},
+        "weibo:b": (0, 0),
     }
     assert facts["weibo:a0"].posts == 2
 
