@@ -1,9 +1,9 @@
-"""Masks what identifies a person in a text: phone, e-mail, identity and bank cards, WeChat, QQ, address, name.
+"""Masks what identifies a person in a text: phone, e-mail, papers, bank cards, WeChat, QQ, address, name, order.
 
 Masked before a text is stored, so that a leak of the store leaks no contact data. A mask names its kind,
 `[phone]`, which reads in Chinese and English text alike. What only looks like contact data stays: prices,
-dates, order and model numbers, hotlines (400, 95xxx), ids in URLs, the address of a shop. The rules are in
-nlp/personal.py.
+dates, model numbers, hotlines (400, 95xxx), ids in URLs, the address of a shop. The rules are in
+nlp/personal_numbers.py and nlp/personal_words.py; docs/privacy.md says how well they do.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 import ahocorasick
 
 from nlp.lexicon import load
-from nlp.personal import RULES, Found
+from nlp.personal import Found
+from nlp.personal_numbers import bank_cards, id_cards, orders, phones
+from nlp.personal_words import addresses, emails, names, qqs, wechats
 
 
 class Contact(NamedTuple):
@@ -34,25 +37,44 @@ class Masked(NamedTuple):
     contacts: tuple[Contact, ...]
 
 
+# Where two rules claim the same characters, the earlier one has them.
+RULES: tuple[Callable[[str], Iterator[Found]], ...] = (
+    emails,
+    orders,
+    id_cards,
+    bank_cards,
+    phones,
+    wechats,
+    qqs,
+    addresses,
+    names,
+)
+
 # Full-width forms to half-width, one for one: a place in the shadow is the same place in the text.
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _WIDE = re.compile("[！-～　]")
 
 # Whatever the rules match holds one of these; most posts hold none and leave at once. Each pattern begins with
 # a set of characters, which is what makes its search fast.
-_DIGITS = re.compile(r"[0-9０-９](?:[0-9０-９]{4}|[0-9０-９]{1,2}[)）\s.\-－]{1,2}[0-9０-９]{2})")
+_DIGITS = re.compile(r"[0-9０-９](?:[0-9０-９]{4}|[0-9０-９]{1,2}[)）\s.\-－]{1,2}[0-9０-９]{2}|(?: [0-9]){6})")
 _AT = re.compile("[0-9A-Za-z_０-９Ａ-Ｚａ-ｚ][@＠][0-9A-Za-zＡ-Ｚａ-ｚ]|[(\\[][aA艾]")
 _NUMERALS = re.compile("[一幺壹][零〇一二三四五六七八九幺壹贰叁肆伍陆柒捌玖]{10}")
 _STREET = re.compile(
-    r"[0-9] [\w.' ]{2,60} (?:[sS]t|[sS]treet|[rR]d|[rR]oad|[aA]ve|[aA]venue|[lL]n|[lL]ane|[dD]r|[dD]rive|[bB]lvd"
-    r"|[bB]oulevard|[cC]t|[cC]ourt)\b"
+    r"[0-9][A-Z]? [\w.' ]{2,60} (?:[sS]t|[sS]treet|[rR]d|[rR]oad|[aA]ve|[aA]venue|[lL]n|[lL]ane|[dD]r|[dD]rive"
+    r"|[bB]lvd|[bB]oulevard|[cC]t|[cC]ourt)\b"
 )
 
 
 def mask(text: str) -> Masked:
     """Mask personal data in `text`. Total, linear in its length; masking twice changes nothing more."""
+    found = find(text)
+    return _replace(text, found) if found else Masked(text, {}, ())
+
+
+def find(text: str) -> list[Found]:
+    """The personal data in `text`, in order, without overlap."""
     if not _suspicious(text):
-        return Masked(text, {}, ())
+        return []
     shadow = text.translate(_HALF_WIDTH) if _WIDE.search(text) else text
     found: list[Found] = []
     taken = bytearray(len(text))
@@ -61,7 +83,7 @@ def mask(text: str) -> Masked:
             if not any(taken[one.start : one.end]):
                 taken[one.start : one.end] = b"\x01" * (one.end - one.start)
                 found.append(one)
-    return _replace(text, sorted(found)) if found else Masked(text, {}, ())
+    return sorted(found)
 
 
 def _suspicious(text: str) -> bool:

@@ -60,7 +60,7 @@ class Copies:
         }
 
     def is_copy(self, post: Post) -> bool:
-        """Whether another post has its text. Nearly its text is no sign by itself: people quote and say the usual."""
+        """Whether another post has its text. Nearly its text is no sign by itself: people quote."""
         return self._texts[post.fingerprint] > 1
 
     def is_coordinated(self, post: Post) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,53 @@ from hypothesis import strategies as st
 from nlp.privacy import Contact, mask
 
 CASES_FILE = Path(__file__).parents[1] / "fixtures" / "privacy_cases.tsv"
+
+
+def _quality() -> ModuleType:
+    path = Path(__file__).parents[2] / "benchmarks/privacy_quality.py"
+    spec = importlib.util.spec_from_file_location("privacy_quality", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+quality = _quality()
+PARTS = {part: quality.score(quality.read(part)) for part in quality.PARTS}
+# Precision and recall that are not to be lost; docs/privacy.md has what was measured.
+FLOORS = {
+    "phone": (0.93, 0.95),
+    "email": (0.99, 0.99),
+    "id_card": (0.99, 0.99),
+    "bank_card": (0.99, 0.92),
+    "wechat": (0.99, 0.90),
+    "qq": (0.99, 0.75),
+    "address": (0.99, 0.90),
+    "order": (0.99, 0.99),
+    "name": (0.99, 0.93),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("kind", FLOORS)
+def test_precision_and_recall_stay_above_their_floors(part: str, kind: str) -> None:
+    precision, recall = FLOORS[kind]
+    assert PARTS[part].precision(kind) >= precision
+    assert PARTS[part].recall(kind) >= recall
+
+
+def test_nearly_all_traps_are_left_alone() -> None:
+    assert all(one.traps_left_alone >= 0.99 * one.traps for one in PARTS.values())
+
+
+def test_the_set_is_large_and_half_of_it_are_traps() -> None:
+    cases = [case for part in quality.PARTS for case in quality.read(part)]
+    texts = {case.text for case in cases}
+    traps = {case.text for case in cases if not case.spans}
+    assert len(texts) == len(cases) >= 600
+    assert 2 * len(traps) >= len(texts)
+    assert {span.kind for case in cases for span in case.spans} == set(FLOORS)
 
 
 def _cases() -> list[tuple[str, str]]:
