@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from crawlers.intake import Counts, Digests, Intake
 from crawlers.options import Options
 from crawlers.platforms import connector_for
 from crawlers.recent import Recent
-from index import log
+from index import log, metrics
 from index.errors import InboxError, InboxFull, SettingsError, SourceError, StoreError
 from index.inbox.protocol import Inbox
 from index.settings import Settings, Source, secret
@@ -86,6 +87,7 @@ class Crawl:
         """One poll to its end: all pages. An error is written down, never raised, unless nothing can go on
         (StoreError, InboxError)."""
         total, error = Counts(), None
+        begun = time.monotonic()
         try:
             reader = self._reader(source)
             cursor, recent = self.sources.cursor(source.name), Recent(self.sources.recent(source.name))
@@ -105,6 +107,7 @@ class Crawl:
         except Exception as bug:  # noqa: BLE001 (the edge of one source: its bug must not stop the others)
             _log.exception("poll failed", source=source.name)
             error = self._failed(source, SourceError(f"{type(bug).__name__}: {bug}. This is a bug; see the log."))
+        metrics.POLL_SECONDS.labels(source.name).observe(time.monotonic() - begun)
         on_progress(Progress(source=source.name, counts=total, done=True, error=error))
         return total
 
@@ -121,6 +124,8 @@ class Crawl:
     def _write(self, reader: Reader, page: FetchPage, recent: Recent, last: bool) -> Counts:
         source, raws = reader.source, recent.news(page.items)
         counts = self._intake.take(source.name, ((raw, None) for raw in raws), reader.connector.map)
+        for result, n in msgspec.structs.asdict(counts).items():
+            metrics.GATHERED.labels(source.name, result).inc(n)
         now = self.clock()
         following = now if page.more else timing.after_success(source, page.wait, now, self.dice)
         self.sources.save(

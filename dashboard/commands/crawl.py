@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dashboard.commands.output import AsJson, one_line, print_json, progress_console
+from dashboard.commands.output import AsJson, Metrics, one_line, print_json, progress_console
 from index.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def crawl(
     once: Annotated[bool, typer.Option("--once", help="Ask every source once, then stop.")] = False,
+    metrics: Metrics = None,
     as_json: AsJson = False,
 ) -> None:
     """Gather from the [[sources]] of earshot.toml, each in its rhythm, until stopped.
@@ -29,6 +30,7 @@ def crawl(
     \b
     earshot crawl
     earshot crawl --once --json
+    earshot crawl --metrics 9107
     """
     from dashboard.commands.parts import open_parts
 
@@ -38,6 +40,8 @@ def crawl(
                 f"No [[sources]] are enabled in {parts.settings.home / 'earshot.toml'}. Add one there "
                 "(earshot init writes examples), or bring a file: earshot import FILE"
             )
+        if metrics is not None:
+            parts.offer_metrics(metrics)
         totals, errors = gather(parts, once)
     if as_json:
         print_json({name: {**_facts(counts), "error": errors.get(name)} for name, counts in totals.items()})

@@ -6,12 +6,13 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 import typer
 
+from dashboard.commands.checks import Check, guarded, of_health
 from dashboard.commands.output import AsJson, one_line, print_json
 from index.errors import EarshotError
 
@@ -21,17 +22,6 @@ if TYPE_CHECKING:
 
 LOW_DISK = 1 << 30  # bytes: a day of a busy brand, with room for the write-ahead logs
 SAMPLE = ("这杯太甜了，喝两口就腻", "包装很好看，会回购", "Shipping took three weeks and nobody answered.") * 32
-
-Level = Literal["ok", "hint", "problem"]
-
-
-class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding. `do` says what helps when it is not "ok"."""
-
-    name: str
-    level: Level
-    found: str
-    do: str | None = None
 
 
 def doctor(as_json: AsJson = False) -> None:
@@ -54,6 +44,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def _checks() -> Iterator[Check]:
+    from dashboard.commands import doctor_cluster
     from dashboard.commands.parts import open_parts
     from index.settings import home, load
 
@@ -67,13 +58,15 @@ def _checks() -> Iterator[Check]:
         return
     yield from _settings(settings)
     yield _disk(settings)
+    yield from doctor_cluster.checks(settings)
     with open_parts(settings) as parts:
-        yield _guarded("store", lambda: _facts(parts.store.health()))
-        yield from _inbox(parts)
-        yield _guarded("records", lambda: _facts(parts.records.health()))
-        yield _guarded("model", lambda: _model(settings))
-        yield from _sources(parts)
-        yield from _labels(parts)
+        yield from of_health("store", lambda: parts.store.health())
+        yield from of_health("inbox", lambda: parts.inbox.health())
+        yield from of_health("records", lambda: parts.records.health())
+        yield from guarded("model", lambda: [_model(settings)])
+        yield from guarded("sources", lambda: _sources(parts))
+        yield from guarded("labels", lambda: _labels(parts))
+        yield from guarded("quarantine", lambda: _quarantine(parts))
 
 
 def _python() -> Check:
@@ -153,32 +146,7 @@ def _disk(settings: Settings) -> Check:
     )
 
 
-def _guarded(name: str, find: Callable[[], str]) -> Check:
-    try:
-        return Check(name=name, level="ok", found=find())
-    except (EarshotError, OSError) as error:
-        return Check(name=name, level="problem", found=str(error), do="see the message")
-
-
-def _inbox(parts: Parts) -> Iterator[Check]:
-    try:
-        health, quarantine = parts.inbox.health(), parts.inbox.quarantined(limit=1)
-    except EarshotError as error:
-        yield Check(name="inbox", level="problem", found=str(error), do="see the message")
-        return
-    for problem in health.pop("problems"):
-        yield Check(name="inbox", level="problem", found=problem, do="see the message")
-    yield Check(name="inbox", level="ok", found=_facts(health))
-    if quarantine:
-        found = f"the newest, of {quarantine[0].source}: {quarantine[0].reason}"
-        yield Check(name="quarantine", level="hint", found=found, do="earshot replay lists it and tries it again")
-
-
-def _facts(health: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in health.items() if value not in (None, []))
-
-
-def _model(settings: Settings) -> str:
+def _model(settings: Settings) -> Check:
     from nlp.engine import load_model
 
     start = time.process_time()
@@ -188,7 +156,8 @@ def _model(settings: Settings) -> str:
     start = time.process_time()
     model.predict(list(SAMPLE))
     speed = len(SAMPLE) / max(time.process_time() - start, 1e-6)
-    return f"{model.name} {model.version}, loaded in {loaded:.1f} s, {speed:.0f} short texts per CPU-second"
+    found = f"{model.name} {model.version}, loaded in {loaded:.1f} s, {speed:.0f} short texts per CPU-second"
+    return Check(name="model", level="ok", found=found)
 
 
 def _sources(parts: Parts) -> Iterator[Check]:
@@ -219,17 +188,19 @@ _REMEDY = {
 }
 
 
+def _quarantine(parts: Parts) -> Iterator[Check]:
+    for entry in parts.inbox.quarantined(limit=1):
+        found = f"the newest, of {entry.source}: {entry.reason}"
+        yield Check(name="quarantine", level="hint", found=found, do="earshot replay lists it and tries it again")
+
+
 def _labels(parts: Parts) -> Iterator[Check]:
     """Drift is a hint: people may talk differently, and only a person can tell whether the model is at fault."""
     from datetime import UTC, datetime
 
     from index.labels.drift import watch
 
-    try:
-        watched = watch(parts.store, datetime.now(UTC))
-    except EarshotError as error:
-        yield Check(name="labels", level="problem", found=str(error), do="see the message")
-        return
+    watched = watch(parts.store, datetime.now(UTC))
     for drift in watched.found:
         do = "check a sample on the Sources page; after a change of the model: earshot rescore"
         yield Check(name=f"labels {drift.platform}", level="hint", found=drift.text, do=do)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 PIPED_WIDTH = 240  # columns of a table that goes into a file or another program
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts (see docs/commands.md).")]
+Metrics = Annotated[
+    str | None,
+    typer.Option(help="Offer numbers for Prometheus at http://HOST:PORT/metrics.", metavar="[HOST:]PORT"),
+]
 
 
 def one_line(text: str) -> str:

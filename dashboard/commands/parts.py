@@ -95,11 +95,13 @@ class Parts:
             stop.set()
             thread.join()
 
-    def offer_metrics(self, port: int) -> int:
-        """Numbers for Prometheus at http://127.0.0.1:`port`/metrics. Raises SettingsError when it is taken."""
+    def offer_metrics(self, address: str) -> int:
+        """Numbers for Prometheus at http://`address`/metrics ("PORT": 127.0.0.1 only); returns the port. Raises
+        SettingsError when that cannot be."""
         from index import metrics
 
-        return metrics.serve(port, metrics.HomeCollector(self.settings, self.inbox, self.sources))
+        collector = metrics.HomeCollector(self.settings, self.inbox, self.sources, self.store)
+        return metrics.serve(address, collector)
 
     def close(self) -> None:
         self._open.close()

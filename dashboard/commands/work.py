@@ -7,15 +7,14 @@ from typing import Annotated
 
 import typer
 
+from dashboard.commands.output import Metrics
+
 
 def work(
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="Stop when the inbox is empty instead of waiting.")
     ] = False,
-    metrics: Annotated[
-        int | None,
-        typer.Option(help="Offer numbers for Prometheus at http://127.0.0.1:PORT/metrics.", metavar="PORT"),
-    ] = None,
+    metrics: Metrics = None,
 ) -> None:
     """Analyse what is in the inbox and save it, until stopped. Start several to use several cores.
 

@@ -31,6 +31,7 @@ from elastic_transport import (
 )
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
+from index import metrics
 from index.errors import SettingsError, StoreError
 from index.settings import Settings, secret
 
@@ -122,6 +123,7 @@ def _trust(settings: Settings, address: Address) -> dict[str, Any]:
 class _Patient(Transport):
     """Retries with back-off and jitter; the library's own retries of a busy cluster (429) come without a pause."""
 
+    @metrics.CLUSTER_SECONDS.time()
     def perform_request(self, method: str, target: str, **options: Any) -> TransportApiResponse:
         attempts = self.max_retries + 1
         options["max_retries"] = 0
@@ -133,9 +135,12 @@ class _Patient(Transport):
             except ConnectionError:
                 if attempt == attempts:
                     raise
+                reason = "connection"
             else:
                 if attempt == attempts or response.meta.status not in BUSY or _is_blocked(response.body):
                     return response
+                reason = str(response.meta.status)
+            metrics.CLUSTER_RETRIES.labels(reason).inc()
             time.sleep(random.uniform(0.5, 1) * min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)))
         raise AssertionError("the last attempt returns or raises")
 
@@ -145,7 +150,7 @@ class Client(Elasticsearch):
 
     def perform_request(self, method: str, path: str, **options: Any) -> ApiResponse[Any]:
         try:
-            return super().perform_request(method, path, **options)
+            response = super().perform_request(method, path, **options)
         except TransportError as error:
             if sentence := _of_connection(error):
                 raise StoreError(f"{self._where()} {sentence}") from error
@@ -154,6 +159,9 @@ class Client(Elasticsearch):
             if sentence := self._of_answer(error):
                 raise StoreError(f"{self._where()} {sentence}") from error
             raise
+        if lacking := _lacking(response.body):
+            raise StoreError(f"{self._where()} {_red(lacking)}")
+        return response
 
     def refusal(self, status: int, error: Mapping[str, Any]) -> StoreError | None:
         """Of one item of a bulk answer: the StoreError when the cluster or our rights are at fault, which hits
@@ -193,6 +201,24 @@ def _is_blocked(body: Any) -> bool:
     return isinstance(error, dict) and error.get("type") == "cluster_block_exception" and "index [" in str(error)
 
 
+def _lacking(body: Any) -> str | None:
+    """Of answers to a search or a count: which part of the shards is missing in them. Elasticsearch would have us
+    show what the others hold, as if it were all."""
+    answers = body.get("responses", [body]) if isinstance(body, dict) else []
+    for answer in answers:
+        shards = answer.get("_shards", {}) if "hits" in answer or "count" in answer else {}
+        if shards.get("failed"):
+            return f"{shards['failed']} of {shards['total']} do not answer"
+    return None
+
+
+def _red(which: str) -> str:
+    return (
+        f"has a red index: shards of it are on no node ({which}). Start the missing node; GET"
+        " _cluster/allocation/explain says why."
+    )
+
+
 def _of_connection(error: TransportError) -> str | None:
     cause = str(error.errors[0] if error.errors else error.message)
     if isinstance(error, ConnectionTimeout):
@@ -226,10 +252,7 @@ def _of_status(status: int, kind: str, reason: str, user: str | None) -> str | N
     if kind == "media_type_header_exception":
         return _too_old("older than 9")
     if kind in ("no_shard_available_action_exception", "unavailable_shards_exception"):
-        return (
-            f"has a red index: shards of it are on no node ({_short(reason)}). Start the missing node;"
-            " GET _cluster/allocation/explain says why."
-        )
+        return _red(_short(reason))
     if status == 429:
         return f"has too much to do ({_short(reason)}). It is tried again; if it lasts, add nodes or send less."
     if status in (502, 503, 504):
@@ -246,13 +269,13 @@ def _not_allowed(reason: str) -> str:
     indices = re.search(r"on (?:restricted )?indices \[([^]]+)\]", reason)
     grants = re.search(r"granted by the (index|cluster) privileges \[([^]]+)\]", reason)
     if not action or not user:
-        return f"does not allow this: {_short(reason)}. Give the user the role of index/stores/templates/role.json."
+        return f"does not allow this: {_short(reason)}. Give the user the role of index/stores/roles/earshot.json."
     least = grants[2].split(",")[0] if grants else "the right one"
     scope = f"the {grants[1] if grants else ''} privilege {least!r}".replace("  ", " ")
     where = f" on {indices[1]}" if indices else ""
     return (
         f"does not allow {user[1]!r} to do {action[1]}{where}. Give its role {scope}; the whole role is in"
-        " index/stores/templates/role.json."
+        " index/stores/roles/earshot.json."
     )
 
 

@@ -1,0 +1,261 @@
+"""What goes wrong with a cluster, made to happen on a real one with TLS and users: the sentence for each fault."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+import secure_cluster
+import servers
+from cluster import having
+from elasticsearch import helpers
+
+from dashboard.commands import doctor_cluster
+from index.errors import StoreError
+from index.settings import Elasticsearch, Settings
+from index.stores import elasticsearch_care as care
+from index.stores.elasticsearch_client import Client, connect
+
+INDEX = "earshot-mentions-faults"
+ALL = "earshot-mentions-*"
+DISK = "cluster.routing.allocation.disk.watermark"
+EVERYTHING = {f"{DISK}.{name}": "100000tb" for name in ("low", "high", "flood_stage")}  # no disk has that much free
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[secure_cluster.SecureCluster]:
+    roles = {name: care.role(name) for name in ("earshot", "earshot_setup", "analyst")}
+    with having():
+        started = secure_cluster.start(tmp_path_factory.mktemp("secure"), roles)
+    yield started
+    started.server.stop()
+
+
+@pytest.fixture(autouse=True)
+def become(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """become("analyst") sets who we are; without it, nobody."""
+    for name in ("USER", "PASSWORD", "API_KEY", "USER_FILE", "PASSWORD_FILE", "API_KEY_FILE"):
+        monkeypatch.delenv(f"EARSHOT_ES_{name}", raising=False)
+
+    def as_user(name: str) -> None:
+        monkeypatch.setenv("EARSHOT_ES_USER", name)
+        monkeypatch.setenv("EARSHOT_ES_PASSWORD", secure_cluster.PASSWORDS[name])
+
+    return as_user
+
+
+@pytest.fixture
+def settings(
+    secure: secure_cluster.SecureCluster, redis_url: str, postgres_address: str, tmp_path: Path
+) -> Settings:
+    return Settings(
+        home=tmp_path,
+        store=f"elasticsearch:{secure.server.url}",
+        inbox=f"{redis_url}?prefix={uuid4().hex}",
+        records=postgres_address,
+        elasticsearch=Elasticsearch(ca_file=str(secure.ca), retries=1, timeout=30),
+    )
+
+
+@pytest.fixture
+def root(settings: Settings, become: Callable[[str], None]) -> Iterator[Client]:
+    """The operator's client; from then on we are the product's user."""
+    become("root")
+    with connect(settings) as client:
+        become("earshot")
+        client.options(ignore_status=400).indices.create(index=INDEX)
+        yield client
+        client.indices.delete(index=INDEX)
+
+
+def said(settings: Settings, do: Callable[[Client], Any] = lambda client: client.cluster.health()) -> str:
+    """The sentence that `do` fails with."""
+    with connect(settings) as client, pytest.raises(StoreError) as caught:
+        do(client)
+    return str(caught.value)
+
+
+def found(settings: Settings) -> str:
+    """What the doctor says about the cluster, every finding with its remedy."""
+    return "\n".join(f"{each.level} {each.found} -> {each.do}" for each in doctor_cluster.checks(settings))
+
+
+def until(condition: Callable[[], Any], seconds: float = 120.0) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "the condition did not come true"
+        time.sleep(0.2)
+    return value
+
+
+def write(client: Client) -> None:
+    client.index(index=INDEX, id="1", document={"text": "好喝"}, refresh=True)
+
+
+def test_the_product_s_user_may_do_its_work_and_no_more(settings: Settings, root: Client) -> None:
+    with connect(settings) as client:
+        write(client)
+        assert client.count(index=INDEX)["count"] == 1
+        assert client.delete(index=INDEX, id="1")["result"] == "deleted"
+    sentence = said(settings, lambda client: client.indices.create(index="payroll"))
+    assert "does not allow 'earshot' to do indices:admin/create on payroll" in sentence
+    assert "roles/earshot.json" in sentence
+    assert found(settings) == "ok analyzer standard is set; every node has standard -> None"
+
+
+def test_an_analyst_reads_and_does_not_write(
+    settings: Settings, root: Client, become: Callable[[str], None]
+) -> None:
+    write(root)
+    become("analyst")
+    with connect(settings) as client:
+        assert client.count(index=INDEX)["count"] == 1
+        with pytest.raises(StoreError, match="does not allow 'analyst'"):
+            helpers.bulk(client, [{"_index": INDEX, "text": "x"}])
+    assert "does not allow 'analyst' to do indices:data/write/index" in said(settings, write)
+    findings = found(settings)
+    assert "lacks the privilege monitor" in findings or "does not allow 'analyst'" in findings
+    assert "role" in findings
+
+
+def test_of_a_bulk_what_the_cluster_refuses_is_told_from_what_is_wrong_with_a_document(
+    settings: Settings, root: Client
+) -> None:
+    actions = [{"index": {"_index": INDEX}}, {"at": "today?"}, {"index": {"_index": "payroll"}}, {"text": "x"}]
+    root.indices.put_mapping(index=INDEX, properties={"at": {"type": "date"}})
+    with connect(settings) as client:
+        answers = [each["index"] for each in client.bulk(operations=actions)["items"]]
+        assert client.refusal(answers[0]["status"], answers[0]["error"]) is None
+        assert "on payroll" in str(client.refusal(answers[1]["status"], answers[1]["error"]))
+
+
+def test_a_wrong_password_is_explained_and_not_repeated(
+    settings: Settings, become: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    become("earshot")
+    monkeypatch.setenv("EARSHOT_ES_PASSWORD", "hunter2")
+    sentence = said(settings)
+    assert "Correct EARSHOT_ES_USER and EARSHOT_ES_PASSWORD" in sentence
+    assert "hunter2" not in sentence
+    assert "problem" in found(settings)
+    assert "Correct EARSHOT_ES_USER" in found(settings)
+
+
+def test_an_api_key_nobody_knows_is_explained(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EARSHOT_ES_API_KEY", "bm9ib2R5OmtleQ==")
+    assert "Correct EARSHOT_ES_API_KEY" in said(settings)
+
+
+def test_a_cluster_that_wants_a_user_says_so(settings: Settings) -> None:
+    assert "Set EARSHOT_ES_USER" in said(settings)
+
+
+def test_a_certificate_of_another_ca_is_explained(
+    settings: Settings, secure: secure_cluster.SecureCluster, become: Callable[[str], None]
+) -> None:
+    become("earshot")
+    other = Elasticsearch(ca_file=str(secure.other_ca), retries=1)
+    assert "Set ca_file" in said(msgspec.structs.replace(settings, elasticsearch=other))
+    assert "Set ca_file" in said(msgspec.structs.replace(settings, elasticsearch=Elasticsearch(retries=1)))
+    assert "Set ca_file" in found(msgspec.structs.replace(settings, elasticsearch=other))
+
+
+def test_a_certificate_for_another_name_is_explained(settings: Settings, become: Callable[[str], None]) -> None:
+    become("earshot")
+    address = settings.store.replace("127.0.0.1", "localhost")
+    assert "certificate for another name" in said(msgspec.structs.replace(settings, store=address))
+
+
+def test_http_to_a_cluster_with_tls_is_explained(settings: Settings, become: Callable[[str], None]) -> None:
+    become("earshot")
+    plain = msgspec.structs.replace(settings, store=settings.store.replace("https:", "http:"))
+    assert "a cluster with TLS wants https://" in said(plain)
+
+
+def test_an_unreachable_cluster_is_explained(settings: Settings, become: Callable[[str], None]) -> None:
+    become("earshot")
+    away = msgspec.structs.replace(settings, store=f"elasticsearch:https://127.0.0.1:{servers.free_port()}")
+    assert "cannot be reached" in said(away)
+    assert "problem Elasticsearch at https://127.0.0.1" in found(away)
+
+
+def test_a_cluster_that_hangs_is_explained_and_recovers(
+    settings: Settings, root: Client, secure: secure_cluster.SecureCluster
+) -> None:
+    hasty = Elasticsearch(ca_file=str(secure.ca), retries=0, timeout=1)
+    with connect(msgspec.structs.replace(settings, elasticsearch=hasty)) as client:
+        client.options(request_timeout=30).cluster.health()
+        os.killpg(secure.server.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(StoreError, match="did not answer in time"):
+                client.cluster.health()
+        finally:
+            os.killpg(secure.server.pid, signal.SIGCONT)
+        client.options(request_timeout=60).cluster.health()
+
+
+def test_full_disks_are_explained_and_writing_goes_on_when_there_is_room(settings: Settings, root: Client) -> None:
+    """Elasticsearch itself finds the disk beyond the flood stage and blocks the index, and lifts it again."""
+    root.cluster.put_settings(persistent=EVERYTHING)
+    try:
+        until(lambda: "flood stage" in found(settings))
+        sentence = said(settings, write)
+        assert f"keeps {INDEX} read-only because its disks are full (flood stage)" in sentence
+        with connect(settings) as client:
+            answer = client.bulk(operations=[{"index": {"_index": INDEX}}, {"text": "x"}])["items"][0]["index"]
+            assert "flood stage" in str(client.refusal(answer["status"], answer["error"]))
+    finally:
+        root.cluster.put_settings(persistent=dict.fromkeys(EVERYTHING))
+    until(lambda: "flood stage" not in found(settings))
+    with connect(settings) as client:
+        write(client)
+
+
+def test_an_index_that_a_person_blocked_is_explained(settings: Settings, root: Client) -> None:
+    root.indices.add_block(index=INDEX, block="write")
+    assert f"keeps {INDEX} blocked" in said(settings, write)
+    assert f"{INDEX} is blocked (index.blocks.write)" in found(settings)
+
+
+def test_a_red_index_is_explained_and_no_half_answer_is_given(settings: Settings, root: Client) -> None:
+    root.cluster.put_settings(persistent={"cluster.routing.allocation.enable": "none"})
+    try:
+        root.indices.create(index="earshot-mentions-red", wait_for_active_shards=0)
+        for question in (Client.search, Client.count):
+            assert "has a red index" in said(settings, lambda client, ask=question: ask(client, index=ALL))
+        assert "problem earshot-mentions-red is red" in found(settings)
+    finally:
+        root.cluster.put_settings(persistent={"cluster.routing.allocation.enable": None})
+        root.indices.delete(index="earshot-mentions-red")
+
+
+def test_an_analyzer_that_the_cluster_lacks_is_explained(settings: Settings, root: Client) -> None:
+    wanted = msgspec.structs.replace(settings.elasticsearch, analyzer="smartcn")
+    findings = found(msgspec.structs.replace(settings, elasticsearch=wanted))
+    assert 'problem analyzer = "smartcn" needs the plug-in analysis-smartcn' in findings
+
+
+def test_a_clock_that_is_wrong_is_explained(
+    settings: Settings, root: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 60)
+    findings = found(settings)
+    for whose in ("node ", "Redis"):
+        assert f"problem The clock of {whose}" in findings
+    assert "s behind this machine's -> Let both follow NTP" in findings
+
+
+def test_a_file_of_this_machine_beside_a_shared_store_is_a_finding(settings: Settings, root: Client) -> None:
+    local = msgspec.structs.replace(settings, inbox="sqlite:inbox.sqlite", records="sqlite:records.sqlite")
+    findings = [each for each in doctor_cluster.checks(local) if each.level == "problem"]
+    assert [each.name for each in findings] == ["inbox", "records"]
+    assert findings[1].do == 'set records = "postgresql://USER@HOST/NAME" in earshot.toml'
+    assert list(doctor_cluster.checks(Settings())) == []
