@@ -7,7 +7,7 @@ here, because the reason of a case names a category too, and one list cannot dis
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +30,18 @@ def _shipped() -> dict[str, Name]:
 
 SHIPPED: Mapping[str, Name] = _shipped()
 RETIRED: Mapping[str, Name] = {"service": Name("服务", "Service")}  # in mentions scored by earlier versions
+_NOW_CALLED = {"service": ("staff", "after_sales")}
+
+
+def kin(listed: Iterable[str]) -> tuple[str, ...]:
+    """The categories and what other versions call them, so that a rule written for one hears the other."""
+    found = dict.fromkeys(listed)
+    for old, new in _NOW_CALLED.items():
+        if old in found:
+            found |= dict.fromkeys(new)
+        elif not found.keys().isdisjoint(new):
+            found[old] = None
+    return tuple(found)
 
 
 def names(settings: Settings | None = None) -> dict[str, Name]:

@@ -108,6 +108,7 @@ def _home(folder: str) -> Check:
 
 
 def _settings(settings: Settings) -> Iterator[Check]:
+    from index import categories
     from index.settings import secret
 
     file = settings.home / "earshot.toml"
@@ -122,6 +123,11 @@ def _settings(settings: Settings) -> Iterator[Check]:
         found=brands or "none: every mention is kept and belongs to no brand",
         do=None if brands else "name your brands in earshot.toml",
     )
+    known = categories.names(settings)
+    for rule in settings.rules:
+        for unknown in [name for name in rule.aspects if name not in known]:
+            found = f"no mention has the aspect {unknown!r}"
+            yield Check(name=f"rule {rule.name}", level="problem", found=found, do=f"write {', '.join(known)}")
     for channel in settings.channels:
         if channel.secret_env and not secret(channel.secret_env, settings.home):
             yield _missing_secret("channel", channel.name, channel.secret_env)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from index.categories import OVERALL, Name, names
+from msgspec import structs
+
+from index.categories import OVERALL, Name, kin, names
 from index.documents import Document, Record
 from index.settings import Rule, Settings
 
@@ -42,7 +44,8 @@ def own_brands(settings: Settings) -> frozenset[str]:
 
 def rules_of(settings: Settings) -> tuple[Rule, ...]:
     """The rules in force, most urgent first; DEFAULT_RULES when none are configured."""
-    return tuple(sorted(settings.rules or DEFAULT_RULES, key=lambda rule: rule.answer_within))
+    rules = [structs.replace(rule, aspects=kin(rule.aspects)) for rule in settings.rules] or DEFAULT_RULES
+    return tuple(sorted(rules, key=lambda rule: rule.answer_within))
 
 
 def may_matter(record: Record, own: Collection[str]) -> bool:

@@ -180,13 +180,16 @@ def test_doctor_finds_nothing_wrong_with_a_fresh_home(earshot: Earshot, branded:
 
 def test_doctor_says_what_to_do_about_each_problem(earshot: Earshot, home: Path) -> None:
     (home / "earshot.toml").write_text(
-        '[[sources]]\nname = "w"\nplatform = "weibo"\ntoken_env = "NOT_SET_ANYWHERE"\n', encoding="utf-8"
+        '[[sources]]\nname = "w"\nplatform = "weibo"\ntoken_env = "NOT_SET_ANYWHERE"\n'
+        '[[rules]]\nname = "r"\nkind = "complaint_aspect"\naspects = ["tast"]\n',
+        encoding="utf-8",
     )
     (home / "mentions.sqlite").write_bytes(b"this is no database at all, only text" * 100)
     answer = earshot("doctor", "--json")
     assert answer.code == 1
     sick = {check["name"]: check for check in answer.json["checks"] if check["level"] == "problem"}
-    assert {"source w", "store"} <= set(sick)
+    assert {"source w", "store", "rule r"} <= set(sick)
+    assert "taste" in sick["rule r"]["do"]
     assert all(check["do"] for check in sick.values())
     assert "NOT_SET_ANYWHERE" in sick["source w"]["do"]
 

@@ -28,7 +28,7 @@ def test_a_negative_post_of_a_linked_customer_matches_and_names_the_aspect(say, 
     (match,) = found(record, CUSTOMER, now=now, customer="C1")
     assert (match.rule, match.topic, match.brand, match.praise) == ("customer", "delivery", "星野咖啡", False)
     assert match.reason_en == "A customer is unhappy about delivery (90% sure)."
-    assert match.reason_zh == "已关联客户对“配送”不满（把握 90%）。"
+    assert match.reason_zh == f"已关联客户对“{categories.SHIPPED['delivery'].zh}”不满（把握 90%）。"
 
 
 def test_the_same_post_of_a_stranger_does_not(say, now):
@@ -128,6 +128,15 @@ def test_an_opinion_on_the_whole_is_no_subject_and_opens_no_case_by_itself(say, 
     assert match.topic == "after_sales"
     (match,) = found(say("1", aspects={"overall": "negative"}), CUSTOMER, now=now, customer="C1")
     assert (match.topic, match.reason_en) == ("general", "A customer is unhappy (90% sure).")
+
+
+@pytest.mark.parametrize(
+    ("watched", "said"), [("service", "staff"), ("service", "after_sales"), ("staff", "service")]
+)
+def test_a_rule_and_a_mention_of_different_versions_understand_each_other(say, now, watched, said):
+    rules = rules_of(Settings(rules=(Rule(name="r", kind="complaint_aspect", aspects=(watched,)),)))
+    assert matches(say("1", aspects={said: "negative"}), rules, OWN, None, now)
+    assert not matches(say("2", aspects={"price": "negative"}), rules, OWN, None, now)
 
 
 @pytest.mark.parametrize("topic", [*categories.names(), "queue"])
