@@ -1,10 +1,7 @@
 """What the network is trained towards: labels where a row has them, a teacher's opinion where there is one."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, kl_div
@@ -21,14 +18,6 @@ TEACHER_SHARE = 0.6  # of the loss, when there is a teacher
 WARMTH = 2.0  # temperature of the teacher's sentiment (Hinton et al. 2015, arXiv 1503.02531)
 
 
-class Lesson(NamedTuple):
-    """Teacher's logits of some rows: sentiment [rows, 3], aspects [rows, categories, 4], binary [rows, labels]."""
-
-    sentiment: npt.NDArray[np.float32]
-    aspects: npt.NDArray[np.float32]
-    binary: npt.NDArray[np.float32]
-
-
 Known = dict[str, list[int]]  # source -> numbers of the categories that its scheme has
 
 
@@ -42,14 +31,14 @@ def known_categories(rows: Sequence[Row]) -> Known:
     return {source: sorted(places) for source, places in found.items()}
 
 
-def loss_of(outputs: Outputs, rows: Sequence[Row], known: Known, lesson: Lesson | None = None) -> Tensor:
+def loss_of(outputs: Outputs, rows: Sequence[Row], known: Known, teacher: Outputs | None = None) -> Tensor:
     """The mean loss of the rows over all heads."""
     labels = sentiment_loss(outputs.sentiment.float(), rows)
     labels = labels + ASPECT_SHARE * aspect_loss(outputs.aspects.float(), rows, known)
     labels = labels + BINARY_SHARE * binary_loss(outputs.binary.float(), rows)
-    if lesson is None:
+    if teacher is None:
         return labels
-    return (1 - TEACHER_SHARE) * labels + TEACHER_SHARE * teacher_loss(outputs, lesson)
+    return (1 - TEACHER_SHARE) * labels + TEACHER_SHARE * teacher_loss(outputs, teacher)
 
 
 def sentiment_loss(logits: Tensor, rows: Sequence[Row]) -> Tensor:
@@ -97,14 +86,15 @@ def binary_loss(logits: Tensor, rows: Sequence[Row]) -> Tensor:
     return losses.sum() / len(rows)
 
 
-def teacher_loss(outputs: Outputs, lesson: Lesson) -> Tensor:
+def teacher_loss(outputs: Outputs, teacher: Outputs) -> Tensor:
     """How far the student's probabilities are from the teacher's, over all heads and rows."""
-    sentiment = WARMTH**2 * _divergence(outputs.sentiment / WARMTH, torch.from_numpy(lesson.sentiment) / WARMTH)
-    aspects = _divergence(outputs.aspects, torch.from_numpy(lesson.aspects))
-    wanted = torch.from_numpy(lesson.binary).sigmoid()
+    sentiment = WARMTH**2 * _divergence(outputs.sentiment / WARMTH, teacher.sentiment / WARMTH)
+    aspects = _divergence(outputs.aspects, teacher.aspects)
+    wanted = teacher.binary.float().sigmoid()
     binary = binary_cross_entropy_with_logits(outputs.binary.float(), wanted, reduction="sum")
-    return (sentiment + ASPECT_SHARE * aspects + BINARY_SHARE * binary) / len(lesson.sentiment)
+    return (sentiment + ASPECT_SHARE * aspects + BINARY_SHARE * binary) / len(outputs.sentiment)
 
 
 def _divergence(student: Tensor, teacher: Tensor) -> Tensor:
-    return kl_div(student.float().log_softmax(-1), teacher.log_softmax(-1), reduction="sum", log_target=True)
+    wanted = teacher.float().log_softmax(-1)
+    return kl_div(student.float().log_softmax(-1), wanted, reduction="sum", log_target=True)

@@ -13,7 +13,7 @@ import msgspec
 from nlp.engine import ACCURATE, CARD
 from nlp.training import data, export, restore, train
 
-STUDENT_LAYERS = "0,2,4,6,8,10"  # of the twelve: every second one, as DistilBERT (arXiv 1910.01108) takes them
+STUDENT_LAYERS = "1,3,5,7,9,11"  # of the twelve: every second one, as DistilBERT does (arXiv 1910.01108)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +49,7 @@ def run(plan: Plan) -> Path:
     _export(plan, large, weights / ACCURATE, "earshot-12l")
     if plan.student_minutes:
         student = plan.out / "student"
-        taught = ["--teacher", weights / ACCURATE, "--layers", STUDENT_LAYERS, "--minutes", plan.student_minutes]
+        taught = ["--teacher", large / "model", "--layers", STUDENT_LAYERS, "--minutes", plan.student_minutes]
         _train(plan, student, ["--base", large / "model", *taught])
         _export(plan, student, weights, "earshot-6l")
     return weights

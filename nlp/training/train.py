@@ -1,7 +1,7 @@
 """Fine-tune a BERT encoder into the model with all heads, or distil a smaller one from it.
 
     python -m nlp.training.train --base FOLDER --rows ROWS --out RUN --minutes 70
-    python -m nlp.training.train --base RUN12/model --teacher SHIPPED12 --layers 0,2,4,6,8,11 --rows ROWS --out RUN6
+    python -m nlp.training.train --base RUN/model --teacher RUN/model --layers 1,3,5,7,9,11 --rows ROWS --out RUN6
 
 Stops after --epochs or --minutes, whichever comes first; the learning rate reaches zero there. Run the same command
 again after a stop: it goes on from RUN/checkpoint.pt. RUN/model is what nlp.training.export reads, RUN/log.jsonl
@@ -19,13 +19,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import torch
 
 from nlp.encoder import Encoder
 from nlp.training.data import read_rows
-from nlp.training.losses import Known, Lesson, known_categories, loss_of
-from nlp.training.network import Network, load, save, shortened
+from nlp.training.losses import Known, known_categories, loss_of
+from nlp.training.network import Network, Outputs, load, save, shortened
 
 WARM_UP = 0.05
 LOG_EVERY = 50  # steps
@@ -105,7 +104,7 @@ class Run:
         if args.layers:
             self.network = shortened(self.network, [int(layer) for layer in args.layers.split(",")])
         self.network.train()
-        self.lesson = lesson_of(args, [row.text for row in self.rows])
+        self.teacher = load(args.teacher).eval() if args.teacher else None
         self.optimizer = optimizer_for(self.network, args.lr, args.new_heads)
         self.progress = resume(args.out / "checkpoint.pt", self.network, self.optimizer)
 
@@ -145,13 +144,19 @@ class Run:
         tokens, mask = padded([self.ids[row] for row in batch], self.pad)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.args.bf16):
             outputs = self.network(tokens, mask, self.args.freeze)
-        lesson = Lesson(*(part[batch] for part in self.lesson)) if self.lesson else None
-        loss = loss_of(outputs, [self.rows[row] for row in batch], self.known, lesson)
+            taught = self.lesson(tokens, mask)
+        loss = loss_of(outputs, [self.rows[row] for row in batch], self.known, taught)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
+
+    def lesson(self, tokens: torch.Tensor, mask: torch.Tensor) -> Outputs | None:
+        if self.teacher is None:
+            return None
+        with torch.no_grad():
+            return self.teacher(tokens, mask)  # type: ignore[no-any-return]
 
     def save(self) -> None:
         """Write checkpoint and model folder so that a stop at any moment leaves a whole one."""
@@ -164,21 +169,6 @@ class Run:
         settings = {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items()}
         settings.update(msgspec.to_builtins(self.progress))
         (args.out / "model" / "training.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
-
-
-def lesson_of(args: argparse.Namespace, texts: Sequence[str]) -> Lesson | None:
-    """The teacher's logits of all rows, asked once and kept in RUN/lesson.npz."""
-    if not args.teacher:
-        return None
-    file = args.out / "lesson.npz"
-    if not file.exists():
-        from nlp.engine import OnnxModel
-
-        print(f"asking the teacher about {len(texts)} texts", flush=True)
-        found = OnnxModel(args.teacher, args.threads).raw(texts)
-        np.savez(file, **{name: getattr(found, name) for name in Lesson._fields})
-    with np.load(file) as kept:
-        return Lesson(kept["sentiment"], kept["aspects"], kept["binary"])
 
 
 def log(path: Path, progress: Progress, loss: float, done: float) -> None:
@@ -205,8 +195,8 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--base", type=Path, required=True, help="BERT folder or RUN/model to start from")
     parser.add_argument("--rows", type=Path, required=True, help="folder written by nlp.training.data")
     parser.add_argument("--out", type=Path, required=True, help="run folder: checkpoint, log, model")
-    parser.add_argument("--teacher", type=Path, help="exported model folder whose opinion counts beside the labels")
-    parser.add_argument("--layers", help="keep these encoder layers of --base only, such as 0,2,4,6,8,11")
+    parser.add_argument("--teacher", type=Path, help="RUN/model whose opinion counts beside the labels")
+    parser.add_argument("--layers", help="keep these encoder layers of --base only, such as 1,3,5,7,9,11")
     parser.add_argument(
         "--freeze", type=int, default=0, help="leave the embeddings and the lowest N layers as they are"
     )
