@@ -24,13 +24,16 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import servers
 from chaos.cluster_of_three import Three
 from chaos.scene import BAD, Scene, judge
+
+from index.database import Database
 
 Fault = Callable[["Stage"], dict[str, Any]]
 DURABLE = ("--appendfsync", "always", "--maxmemory-policy", "noeviction")
@@ -61,6 +64,18 @@ class Stage:
         self.redis.kill()
         self.scene.wait(self.seconds(1.0))
         self.redis = servers.start_redis(*DURABLE, folder=self.redis.folder, port=port)
+
+    @contextmanager
+    def store_busy(self) -> Iterator[None]:
+        """Nobody can write to the store while the block runs."""
+        if isinstance(self.elastic, servers.Server):
+            self.elastic.pause()
+            yield
+            self.elastic.go_on()
+        else:
+            path = self.scene.settings.path(self.scene.settings.store)
+            with closing(Database(path)) as database, database.write():
+                yield
 
     def close(self) -> None:
         self.redis.stop()
@@ -105,19 +120,18 @@ def workers_killed(stage: Stage) -> dict[str, Any]:
 
 
 def worker_paused(stage: Stage) -> dict[str, Any]:
-    """Everything the paused worker holds is done by the other, and edited, before it wakes."""
-    scene, sleeper = stage.scene, stage.scene.child("work 1")
+    """Everything the paused worker holds is done by others, and edited, before it wakes."""
+    scene = stage.scene
     stage.until_saved(0.1)
-    started, holds = time.monotonic(), False
-    while not holds:  # paused between two batches it would write nothing late
-        sleeper.process.send_signal(signal.SIGCONT)
-        time.sleep(stage.dice.uniform(0.01, 0.1))
+    with stage.store_busy():  # so that a worker is met with a batch in hand
+        scene.until(lambda: scene.holding("work"))
+        sleeper = scene.holding("work")[0]
         sleeper.process.send_signal(signal.SIGSTOP)
-        holds = scene.holds_something(sleeper.process.pid)
+    started = time.monotonic()
     scene.wait(stage.seconds(300.0))
     scene.until(lambda: any(child.name == "edits" and child.done for child in scene.children))
     sleeper.process.send_signal(signal.SIGCONT)
-    return {"seconds_paused": round(time.monotonic() - started, 1)}
+    return {"paused": sleeper.name, "seconds_paused": round(time.monotonic() - started, 1)}
 
 
 def store_away(stage: Stage) -> dict[str, Any]:
@@ -181,6 +195,7 @@ def main() -> int:
     chosen = arguments.faults or [n for n in FAULTS if n not in ELASTIC or arguments.store == "elasticsearch"]
     if unknown := set(chosen) - FAULTS.keys():
         parser.error(f"no such fault: {', '.join(unknown)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends processes and servers on the way
     failed = []
     for name in chosen:
         with tempfile.TemporaryDirectory() as temporary:

@@ -185,13 +185,15 @@ class Scene:
         """Counted as saved, 0 while nobody can say."""
         return self._asked(lambda counts: sum(each["saved"] for each in counts.values()))
 
-    def holds_something(self, pid: int) -> bool:
-        """Whether the worker with this process id has a batch in hand."""
+    def holding(self, name: str) -> list[Child]:
+        """Those whose name begins so and that have a batch in hand now."""
         inbox = open_inbox(self.settings)
         try:
-            return any(f".{pid}." in name for name in inbox.health()["workers"])
+            workers = inbox.health()["workers"]
         finally:
             inbox.close()
+        named = [child for child in self.children if child.name.startswith(name)]
+        return [child for child in named if any(f".{child.process.pid}." in worker for worker in workers)]
 
     def _asked(self, question: Callable[[dict[str, dict[str, int]]], int]) -> int:
         inbox = open_inbox(self.settings)
