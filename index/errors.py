@@ -12,6 +12,7 @@ EarshotError
 │   ├── AuthFailed       token invalid or expired: a person must act
 │   └── Blocked          captcha, login page, HTML where JSON is due: stop, a person must act
 ├── StoreError           the store cannot be used (locked, full, not a database)
+├── Rejected             the store refuses single mentions; carries the reasons, the others are saved
 ├── InboxError           the inbox cannot be used
 │   └── InboxFull        no room for more: wait until the workers have made some
 ├── ModelError           a model folder cannot be loaded or its labels cannot be understood
@@ -85,6 +86,16 @@ class Blocked(SourceError):
 
 class StoreError(EarshotError):
     """The store cannot be used."""
+
+
+class Rejected(EarshotError):
+    """The store refuses some mentions of a batch; all others are saved. `reasons` by id of the mention."""
+
+    def __init__(self, reasons: dict[str, str]) -> None:
+        name, reason = next(iter(reasons.items()))
+        more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+        super().__init__(f"The store refuses {name}{more}: {reason}")
+        self.reasons = reasons
 
 
 class InboxError(EarshotError):

@@ -58,6 +58,7 @@ FIELD_NAMES_ZH = {
 VALUE_NAMES_ZH = {"负面": "negative", "中性": "neutral", "正面": "positive", "不确定": "unsure"}
 MAX_PARTS = 200  # SQLite's full-text parser refuses much more
 MAX_DEPTH = 20
+RELEVANT_TIMES = 3  # said more often, a word makes a text no more relevant: it is spam or a list
 
 Sort = Literal["newest", "relevance", "engagement"]
 
@@ -103,6 +104,10 @@ class MentionQuery(Document, frozen=True, kw_only=True):
     `min_followers` and `min_engagement` leave out mentions of which the number is not known.
     `hide_spam` keeps those below 0.5 and those not judged. `clusters` are keys of Analysis.cluster; `not_clusters`
     leaves theirs out and keeps mentions without one.
+
+    `sort` newest: by published_at, then id, both descending, as every sort does among equals. relevance: how often
+    the wanted words are said, each counting RELEVANT_TIMES at most; then the shorter text; newest without words.
+    engagement: the sum of known counters, unknown last.
     """
 
     text: str = ""
@@ -176,6 +181,16 @@ def wanted_terms(node: Node) -> Iterator[Term]:
         case And() | Or():
             for inner in node.nodes:
                 yield from wanted_terms(inner)
+
+
+def ranking_terms(node: Node | None) -> list[Term]:
+    """What the order by relevance goes by: the terms of those parts of the query that ask for words alone."""
+    parts: tuple[Node, ...] = node.nodes if isinstance(node, And) else (node,) if node else ()
+    return [term for part in parts if _only_words(part) for term in wanted_terms(part)]
+
+
+def _only_words(node: Node) -> bool:
+    return isinstance(node, Term) or (isinstance(node, And | Or) and all(map(_only_words, node.nodes)))
 
 
 def _occurrences(term: Term, places: list[tuple[str, int, int]]) -> Iterator[tuple[int, int]]:

@@ -22,7 +22,7 @@ from index.clusters import Clusters
 from index.crm.customers import Customers
 from index.crm.linking import Linker
 from index.documents import Link, Mention, Record
-from index.errors import EarshotError, InboxError, ModelError, NotFound, StoreError
+from index.errors import EarshotError, InboxError, ModelError, NotFound, Rejected, StoreError
 from index.inbox.protocol import Inbox, Leased
 from index.records.protocol import Records
 from index.settings import Settings
@@ -40,7 +40,7 @@ TOO_MANY = 8  # items that fail while none goes well: a bug or a broken model, s
 PASSING = (MemoryError, ModelError, OSError)  # may go well another time
 # What one odd item can make the steps raise. Anything else is a bug: it ends the process, and the inbox, which
 # lends an item that failed twice alone, keeps that item from taking others along.
-ITEM_FAULTS = (*PASSING, ArithmeticError, LookupError, NotFound, RuntimeError, TypeError, ValueError)
+ITEM_FAULTS = (*PASSING, ArithmeticError, LookupError, NotFound, Rejected, RuntimeError, TypeError, ValueError)
 
 Done = Literal["saved", "duplicate", "erased"]
 DONE: tuple[Done, ...] = ("saved", "duplicate", "erased")

@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 
-pytest_plugins = ["cluster", "databases"]  # of tests/fixtures
+pytest_plugins = ["cluster", "databases", "elastic"]  # of tests/fixtures
 
 settings.register_profile("earshot", deadline=None)
 settings.load_profile("earshot")

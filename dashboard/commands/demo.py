@@ -31,6 +31,10 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="Fill and stop, without the desk.")] = False,
     open_browser: OpenBrowser = True,
     port: Port = None,
+    store: Annotated[
+        str | None,
+        typer.Option(help="Where mentions are kept: sqlite, elasticsearch (ELASTICSEARCH_URL), or an address."),
+    ] = None,
     mentions: Annotated[int, typer.Option(min=100, hidden=True)] = 3_400,
     as_json: AsJson = False,
 ) -> None:
@@ -42,6 +46,7 @@ def demo(
     \b
     earshot demo
     earshot demo --serve          # and watch new mentions come in
+    earshot demo --store elasticsearch --home demo-cluster
     earshot demo --once --json    # for scripts
     """
     from dashboard.commands.parts import configure_log
@@ -52,7 +57,7 @@ def demo(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM stops the children too
     home = home.expanduser().resolve()
     use_home(home)
-    filling = Filling(home, mentions)
+    filling = Filling(home, mentions, store)
     workers = [Child(f"work {n}", own_command("work")) for n in range(1, WORKERS + 1)]
     desk = None if once else _desk(port, open_browser)
     children = [*([desk] if desk else []), *workers]

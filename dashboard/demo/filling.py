@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -32,20 +33,24 @@ ENDS = ("saved", "duplicate", "unmatched", "quarantined", "given_up")
 Told = Callable[[int, int], None]  # mentions that came to an end, of how many
 
 
+SQLITE = "sqlite:mentions.sqlite"
+
+
 class DemoHome(msgspec.Struct, kw_only=True):
     """What makes a second run the same world: kept in demo.json of the home folder."""
 
     anchor: datetime
     mentions: int
     site_port: int
+    store: str = SQLITE
 
 
 class Filling:
     """One run over one home folder. `world` is the same on every run; so are the files and the site."""
 
-    def __init__(self, home: Path, mentions: int) -> None:
+    def __init__(self, home: Path, mentions: int, store: str | None = None) -> None:
         self.home = home
-        self._facts = self._facts_of(home, mentions)
+        self._facts = self._facts_of(home, mentions, store)
         self.world: World = build_world(self._facts.anchor, self._facts.mentions)
         self.replica = Replica(site_posts(self.world), port=self._facts.site_port).start()
         self._write_settings()
@@ -53,21 +58,27 @@ class Filling:
         self._problems: list[BaseException] = []
 
     @staticmethod
-    def _facts_of(home: Path, mentions: int) -> DemoHome:
+    def _facts_of(home: Path, mentions: int, store: str | None) -> DemoHome:
         file = home / "demo.json"
         if file.exists():
-            return msgspec.json.decode(file.read_bytes(), type=DemoHome)
+            facts = msgspec.json.decode(file.read_bytes(), type=DemoHome)
+            if store and not facts.store.startswith(store):
+                raise SettingsError(f"This demo keeps its mentions in {facts.store}. For another: --home DIR")
+            return facts
         if (home / "earshot.toml").exists():
             raise SettingsError(f"{home} holds something else than a demo. Choose another folder: --home DIR")
         home.mkdir(parents=True, exist_ok=True)
-        facts = DemoHome(anchor=datetime.now(UTC), mentions=mentions, site_port=_free_port())
+        facts = DemoHome(
+            anchor=datetime.now(UTC), mentions=mentions, site_port=_free_port(), store=_store_address(store)
+        )
         file.write_bytes(msgspec.json.encode(facts))
         return facts
 
     def _write_settings(self) -> None:
         """Also on later runs: a newer Earshot may have other examples."""
         text = files("dashboard.demo").joinpath("earshot.toml").read_text(encoding="utf-8")
-        (self.home / "earshot.toml").write_text(text.replace("@SITE@", self.replica.url), encoding="utf-8")
+        text = f'store = "{self._facts.store}"\n\n{text.replace("@SITE@", self.replica.url)}'
+        (self.home / "earshot.toml").write_text(text, encoding="utf-8")
         (self.home / ".env").write_text("DEMO_WEIBO_TOKEN=demo\n", encoding="utf-8")
 
     def gather(self, parts: Parts) -> None:
@@ -123,6 +134,14 @@ class Filling:
 
     def close(self) -> None:
         self.replica.stop()
+
+
+def _store_address(store: str | None) -> str:
+    """`elasticsearch` alone is the cluster at ELASTICSEARCH_URL, else on this machine, with indices of its own."""
+    if store == "elasticsearch":
+        url = os.environ.get("ELASTICSEARCH_URL", "http://localhost:9200").rstrip("/")
+        return f"elasticsearch:{url}/earshot-demo-{secrets.token_hex(3)}"
+    return SQLITE if store in (None, "sqlite") else store
 
 
 def _free_port() -> int:

@@ -14,6 +14,11 @@ def open_store(settings: Settings) -> Store:
         from index.stores.sqlite import SQLiteStore
 
         return SQLiteStore(settings.path(settings.store), zone=settings.timezone)
+    if scheme == "elasticsearch":
+        from index.stores.elasticsearch import open_elasticsearch
+
+        return open_elasticsearch(settings)
     raise SettingsError(
-        f"store = {settings.store!r}: unknown kind of store. Write for example sqlite:mentions.sqlite"
+        f"store = {settings.store!r}: unknown kind of store. Write for example sqlite:mentions.sqlite "
+        "or elasticsearch:http://localhost:9200"
     )

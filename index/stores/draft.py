@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -69,3 +70,17 @@ def leaves_trace(draft: Draft, stored: Stored | None) -> bool:
     """Whether a deletion must be remembered, so that an older version coming late does not bring it back."""
     newer = stored is None or draft.version > stored.version or stored.rid is not None
     return draft.mention.deleted and newer and (stored is None or draft.version >= stored.version)
+
+
+def without_repeats(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
+    """Runs in which each id occurs once: a mention twice in one batch is saved twice, in order."""
+    run: list[Draft] = []
+    ids: set[str] = set()
+    for draft in drafts:
+        if draft.id in ids:
+            yield run
+            run, ids = [], set()
+        run.append(draft)
+        ids.add(draft.id)
+    if run:
+        yield run

@@ -8,10 +8,15 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Protocol
+from datetime import timedelta
+from statistics import median
+from typing import NamedTuple
 
-from index.stores.days import SECOND
+from index.documents import EPOCH, Author, AuthorFacts
+from index.stores.days import SECOND, Days
 
+EXPERIENCE = {"praise", "complaint"}
+ADVERTISEMENT = "advertisement"
 BURST_POSTS = 5
 BURST_WINDOW = 600 * SECOND
 # Three accounts do not write the same long text within a day by chance: they share it, or somebody pays for it.
@@ -20,17 +25,52 @@ COORDINATED_WINDOW = 86_400 * SECOND
 _CLUSTER_KEY = re.compile("[0-9a-f]{1,15}")
 
 
-class Post(Protocol):
+class Post(NamedTuple):
     """What is asked of a post. `ts` in microseconds since 1970; `fingerprint` is equal for equal texts."""
 
-    @property
-    def author(self) -> Hashable | None: ...
-    @property
-    def ts(self) -> int: ...
-    @property
-    def fingerprint(self) -> Hashable: ...
-    @property
-    def cluster(self) -> Hashable | None: ...
+    author: Hashable | None
+    ts: int
+    sentiment: str
+    spam: bool
+    experience: bool
+    engagement: int | None
+    fingerprint: Hashable
+    cluster: Hashable | None
+
+
+def is_experience(intents: Iterable[str], aspects: Iterable[object], *, spam: bool) -> bool:
+    """Praise, complaint or an aspect, and neither spam nor advertisement."""
+    intents = set(intents)
+    if spam or ADVERTISEMENT in intents:
+        return False
+    return bool(intents & EXPERIENCE) or any(True for _ in aspects)
+
+
+def facts(
+    author: Author, customer: str | None, brand: str, posts: Sequence[Post], copies: Copies, days: Days
+) -> AuthorFacts:
+    """What one author did: `posts` are theirs about the brand, at least one."""
+    known = [post.engagement for post in posts if post.engagement is not None]
+    sentiments = Counter(post.sentiment for post in posts)
+    times = sorted(post.ts for post in posts)
+    return AuthorFacts(
+        author=author,
+        brand=brand,
+        posts=len(posts),
+        active_days=len({days.day(ts) for ts in times}),
+        first_at=EPOCH + timedelta(microseconds=times[0]),
+        last_at=EPOCH + timedelta(microseconds=times[-1]),
+        engagement=float(median(known)) if known else None,
+        experience_posts=sum(post.experience for post in posts),
+        spam_posts=sum(post.spam for post in posts),
+        duplicate_posts=sum(map(copies.is_copy, posts)),
+        coordinated_posts=sum(map(copies.is_coordinated, posts)),
+        burst_posts=burst_posts(times),
+        negative=sentiments["negative"],
+        neutral=sentiments["neutral"],
+        positive=sentiments["positive"],
+        customer_id=customer,
+    )
 
 
 def burst_posts(times: Sequence[int]) -> int:

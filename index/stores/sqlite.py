@@ -24,6 +24,7 @@ from index.stores.protocol import AuthorStat, Bucket, Facet, Page, Saved
 from index.stores.sqlite_conditions import Conditions
 from index.stores.sqlite_counts import Counting
 from index.stores.sqlite_people import People
+from index.stores.sqlite_relevance import register
 from index.stores.sqlite_search import Searcher
 from index.stores.sqlite_tallies import TALLIES_VERSION, Tallies, rebuild
 from index.stores.sqlite_terms import Terms
@@ -40,7 +41,7 @@ class SQLiteStore:
 
     def __init__(self, path: Path, *, zone: str = "Asia/Shanghai") -> None:
         schema = files("index.stores").joinpath("schema.sql").read_text(encoding="utf-8")
-        self._database = Database(path, schema)
+        self._database = Database(path, schema, register)
         self._terms = Terms(self._database)
         self._days = Days(zone)
         self._traces = traces = Traces(self._database)

@@ -10,10 +10,11 @@ from typing import Any
 
 from index.database import Database
 from index.documents import SENTIMENTS
-from index.query import And, FieldIs, MentionQuery, Node, Not, Or, Term, parse
+from index.query import And, FieldIs, MentionQuery, Node, Not, Or, Term, parse, ranking_terms
 from index.stores.days import SECOND, microseconds
 from index.stores.posts import cluster_number
 from index.stores.sqlite_batch import SLOTS
+from index.stores.sqlite_relevance import plan
 from index.stores.sqlite_terms import Terms
 from index.text import normalise
 
@@ -23,6 +24,7 @@ class Rows:
     """The FROM and WHERE of one question. `m` is the mention; `key` orders by time in it."""
 
     match: str | None = None
+    ranking: str = ""  # of the match, for relevance
     conditions: list[str] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
 
@@ -76,6 +78,7 @@ class Conditions:
             return parts
         unwanted = [text for part in parts if isinstance(part, Not) and (text := _match(part.node)) is not None]
         rows.match = " NOT ".join([f"({' AND '.join(wanted)})", *unwanted])
+        rows.ranking = plan(ranking_terms(node))
         return [p for p in parts if _match(p) is None and not (isinstance(p, Not) and _match(p.node) is not None)]
 
     def _time(self, rows: Rows, query: MentionQuery) -> None:

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from statistics import median
-from typing import Any, Literal, NamedTuple
+from datetime import datetime
+from typing import Any, Literal
 
 import apsw
 import msgspec
 
 from index.database import Database
-from index.documents import EPOCH, SENTIMENTS, Author, AuthorFacts, Influence, Mention, encode
+from index.documents import SENTIMENTS, Author, AuthorFacts, Influence, Mention, encode
 from index.query import MentionQuery
 from index.stores.days import Days
-from index.stores.posts import Copies, burst_posts
+from index.stores.posts import Copies, Post, facts, is_experience
 from index.stores.protocol import AuthorStat, SentimentCounts
 from index.stores.sqlite_conditions import Conditions
 from index.stores.sqlite_terms import Terms
 from index.stores.sqlite_traces import Traces
 from index.stores.sqlite_write import Writer
-
-EXPERIENCE = {"praise", "complaint"}
-ADVERTISEMENT = "advertisement"
 
 _mentions = msgspec.json.Decoder(Mention)
 _influences = msgspec.json.Decoder(Influence)
@@ -103,13 +99,15 @@ class People:
         with self._database.read():
             posts = self._posts(brand, since)
             copies = Copies(posts)
-            by_author: defaultdict[int, list[_Post]] = defaultdict(list)
+            by_author: defaultdict[int, list[Post]] = defaultdict(list)
             for post in posts:
-                if post.author is not None:
+                if isinstance(post.author, int):
                     by_author[post.author].append(post)
             wanted = self._numbers(authors) if authors is not None else set(by_author)
-            found = [self._facts(brand, a, by_author[a], copies) for a in wanted if a in by_author]
-            return sorted(found, key=lambda facts: (-facts.posts, facts.author.id))
+            found = [
+                facts(*self._speaker(a), brand, by_author[a], copies, self._days) for a in wanted if a in by_author
+            ]
+            return sorted(found, key=lambda one: (-one.posts, one.author.id))
 
     def set_influence(self, scores: Sequence[Influence]) -> None:
         with self._writer.transaction() as connection:
@@ -178,52 +176,16 @@ class People:
                 return _influences.decode(document)
         return None
 
-    def _posts(self, brand: str, since: datetime) -> list[_Post]:
+    def _posts(self, brand: str, since: datetime) -> list[Post]:
         rows = self._conditions.rows(MentionQuery(brands=(brand,), since=since))
-        columns = ", ".join(f"m.{name}" for name in _Post._fields)
-        sql = f"SELECT {columns} {rows.sql} ORDER BY m.rid"
-        return [_Post(*row) for row in self._database.all(sql, rows.bindings)]
+        columns = "author, ts, sentiment, spam, aspects, intents, engagement, fingerprint, cluster"
+        sql = f"SELECT {', '.join(f'm.{name}' for name in columns.split(', '))} {rows.sql} ORDER BY m.rid"
+        return [self._post(*row) for row in self._database.all(sql, rows.bindings)]
 
-    def _facts(self, brand: str, number: int, posts: list[_Post], copies: Copies) -> AuthorFacts:
-        author, customer = self._speaker(number)
-        known = [post.engagement for post in posts if post.engagement is not None]
-        sentiments = Counter(SENTIMENTS[post.sentiment] for post in posts)
-        times = sorted(post.ts for post in posts)
-        return AuthorFacts(
-            author=author,
-            brand=brand,
-            posts=len(posts),
-            active_days=len({self._days.day(ts) for ts in times}),
-            first_at=EPOCH + timedelta(microseconds=times[0]),
-            last_at=EPOCH + timedelta(microseconds=times[-1]),
-            engagement=float(median(known)) if known else None,
-            experience_posts=sum(map(self._is_experience, posts)),
-            spam_posts=sum(post.spam for post in posts),
-            duplicate_posts=sum(map(copies.is_copy, posts)),
-            coordinated_posts=sum(map(copies.is_coordinated, posts)),
-            burst_posts=burst_posts(times),
-            negative=sentiments["negative"],
-            neutral=sentiments["neutral"],
-            positive=sentiments["positive"],
-            customer_id=customer,
-        )
-
-    def _is_experience(self, post: _Post) -> bool:
-        intents = {self._terms.value(term) for term in self._terms.members(post.intents)}
-        if post.spam or ADVERTISEMENT in intents:
-            return False
-        return bool(intents & EXPERIENCE) or bool(self._terms.members(post.aspects))
-
-
-class _Post(NamedTuple):
-    """The columns of `mention` that the facts are made of."""
-
-    author: int | None
-    ts: int
-    sentiment: int
-    spam: int
-    aspects: int
-    intents: int
-    engagement: int | None
-    fingerprint: int
-    cluster: int | None
+    def _post(
+        self, author: int | None, ts: int, sentiment: int, spam: int, aspects: int, intents: int, *rest: int | None
+    ) -> Post:
+        members = self._terms.members
+        named = map(self._terms.value, members(intents))
+        experience = is_experience(named, members(aspects), spam=bool(spam))
+        return Post(author, ts, SENTIMENTS[sentiment], bool(spam), experience, *rest)

@@ -104,16 +104,31 @@ class Searcher:
         return [(row[:3], row[3]) for row in self._database.all(sql, (*rows.bindings, limit))]
 
     def _most_relevant(self, rows: Rows, limit: int, after: Sequence[Any] | None) -> list[Place]:
-        """By BM25; newer first among equals. Scores drift as mentions come in, so a cursor is continued from
-        the present score of its mention; the score it carries serves when that mention is gone."""
+        """The score is computed for each hit, the id looked up only for the page and what equals its last."""
+        score = "relevance(fts, ?)"
         if after:
-            score, rid, _ = after
-            sql = "SELECT rank FROM fts WHERE fts MATCH ? AND rowid = ?"
-            now = self._database.one(sql, (rows.match, rid))
-            rows.add("(fts.rank > ? OR (fts.rank = ? AND fts.rowid < ?))", *([now[0] if now else score] * 2), rid)
-        sql = f"SELECT fts.rank, fts.rowid {rows.sql} ORDER BY fts.rank, fts.rowid DESC LIMIT ?"
-        found = self._database.all(sql, (*rows.bindings, limit))
-        return [((score, rid, ""), rid) for score, rid in found]
+            said, ts, mid = after
+            rows.add(
+                f"(({score}, m.ts) < (?, ?) OR (m.ts = ? AND {_MID} < ? AND {score} = ?))",
+                *(rows.ranking, said, ts, ts, mid, rows.ranking, said),
+            )
+        sql = f"SELECT {score} AS said, m.ts, m.rid {rows.sql} ORDER BY said DESC, m.ts DESC LIMIT ?"
+        found = self._database.all(sql, (rows.ranking, *rows.bindings, limit))
+        if len(found) == limit:
+            said, ts, _ = found[-1]
+            second = ts // SECOND
+            rows.add(f"{rows.key} >= ? AND m.ts = ?", second * SLOTS, ts)
+            rows.add(f"{rows.key} < ?", (second + 1 + self._conditions.slack()) * SLOTS)
+            sql = f"SELECT {score} AS said, m.ts, m.rid {rows.sql}"
+            equal = self._database.all(sql, (rows.ranking, *rows.bindings))
+            found = list({*found, *(row for row in equal if row[0] == said)})
+        ids = self._ids([rid for *_, rid in found])
+        places = sorted(((said, ts, ids[rid]), rid) for said, ts, rid in found)
+        return places[::-1][:limit]
+
+    def _ids(self, rids: Sequence[int]) -> dict[int, str]:
+        sql = "SELECT rid, mid FROM body WHERE rid IN (SELECT value FROM json_each(?))"
+        return dict(self._database.all(sql, (json.dumps(rids),)))
 
     def _plain(self, rids: Sequence[int]) -> list[Record]:
         """The records at these row ids, in this order, as they were saved."""

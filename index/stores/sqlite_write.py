@@ -17,7 +17,7 @@ from index.documents import Analysis, Correction, Mention, Record, encode
 from index.errors import NotFound, StoreError
 from index.stores.corrections import corrected
 from index.stores.days import Days
-from index.stores.draft import Draft, Stored, decide, leaves_trace
+from index.stores.draft import Draft, Stored, decide, leaves_trace, without_repeats
 from index.stores.protocol import Saved
 from index.stores.sqlite_batch import Batch, Old
 from index.stores.sqlite_tallies import Row
@@ -46,7 +46,7 @@ class Writer:
             if end in ("inserted", "updated") and not draft.mention.deleted:
                 draft.prepare()
         with self.transaction() as connection:
-            ends = [end for part in _without_repeats(drafts) for end in self._apply(connection, part)]
+            ends = [end for part in without_repeats(drafts) for end in self._apply(connection, part)]
         self._database.checkpoint_when_large()
         return ends
 
@@ -214,17 +214,3 @@ class Writer:
 
 def _changes(draft: Draft, stored: Stored | None, end: Saved) -> bool:
     return end in ("inserted", "updated") or (end != "erased" and leaves_trace(draft, stored))
-
-
-def _without_repeats(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
-    """Runs in which each id occurs once: a mention twice in one batch is saved twice, in order."""
-    run: list[Draft] = []
-    ids: set[str] = set()
-    for draft in drafts:
-        if draft.id in ids:
-            yield run
-            run, ids = [], set()
-        run.append(draft)
-        ids.add(draft.id)
-    if run:
-        yield run

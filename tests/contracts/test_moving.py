@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import elastic
 import pytest
 
 from index.documents import Correction, Influence, Record
@@ -26,8 +27,8 @@ from index.stores import open_store
 from index.stores.moving import move
 from index.stores.protocol import Store
 
-STORES = {"sqlite": "sqlite:{name}.sqlite"}
-PAIRS = list(itertools.product(STORES, repeat=2))
+STORES = ("sqlite", "elasticsearch")
+PAIRS = [pair for pair in itertools.product(STORES, repeat=2) if pair != ("elasticsearch", "elasticsearch")]
 FACETS = ("brand", "platform", "sentiment", "aspect", "intent", "lang", "source", "kind", "region")
 MOMENTS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
@@ -48,12 +49,18 @@ Open = Callable[[str, str], Store]
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Open]:
+def opened(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Open]:
     """opened("sqlite", "old") opens a store of that kind and name; all are closed at the end."""
     stores: list[Store] = []
+    emptied: set[str] = set()
 
     def one(kind: str, name: str) -> Store:
-        stores.append(open_store(Settings(home=tmp_path, store=STORES[kind].format(name=name))))
+        address = f"sqlite:{name}.sqlite"
+        if kind == "elasticsearch":
+            address = f"{request.getfixturevalue('elasticsearch_address')}-{name}"
+            if address not in emptied:
+                emptied.add(elastic.empty(address))
+        stores.append(open_store(Settings(home=tmp_path, store=address)))
         return stores[-1]
 
     yield one

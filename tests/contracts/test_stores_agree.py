@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import elastic
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from index.documents import Correction, Record
-from index.query import And, FieldIs, MentionQuery, Node, Not, Or, Term, parse, write
+from index.query import And, FieldIs, MentionQuery, Node, Not, Or, Sort, Term, parse, write
 from index.settings import Settings
 from index.stores import open_store
 from index.stores.protocol import Facet, Store
 
-STORES = {"sqlite": "sqlite:mentions.sqlite"}
+STORES = ("sqlite", "elasticsearch")
+EXAMPLES = {"sqlite": 60, "elasticsearch": 6}  # each question is a dozen requests to a server
 FACETS: tuple[Facet, ...] = (
     "brand",
     "platform",
@@ -147,30 +151,104 @@ plain_queries = st.builds(
 )
 
 
-each_store = pytest.mark.parametrize("address", STORES.values(), ids=STORES)
+Open = Callable[[], AbstractContextManager[Store]]  # an empty store of the kind
 
 
-@each_store
-@hypothesis_settings(max_examples=60, deadline=None)
-@given(
-    saved=st.lists(records, max_size=25),
-    questions=st.lists(st.one_of(queries, plain_queries), min_size=1, max_size=12),
-    data=st.data(),
-)
-def test_the_same_answers_as_plain_lists(
-    address: str, saved: list[Record], questions: list[MentionQuery], data: st.DataObject
-) -> None:
-    with tempfile.TemporaryDirectory() as home:
-        store = open_store(Settings(home=Path(home), store=address))
-        store.save(saved)
-        store.set_customer("weibo:a", "C1")
-        stored = {r.mention.id: r for r in store.scan(MentionQuery())}
-        correct_some(store, stored, data)
-        kept = list(store.scan(MentionQuery(), batch=7))
-        assert {r.mention.id for r in kept} == {r.mention.id for r in saved}
-        for question in questions:
-            check(store, question, [r for r in kept if naive.matches(question, r)])
-        store.close()
+@pytest.fixture(scope="module", params=STORES)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def opened(kind: str, request: pytest.FixtureRequest) -> Open:
+    return opening(kind, request)
+
+
+def opening(kind: str, request: pytest.FixtureRequest) -> Open:
+    address = "sqlite:mentions.sqlite"
+    if kind == "elasticsearch":
+        address = request.getfixturevalue("elasticsearch_address")
+
+    @contextmanager
+    def opened() -> Iterator[Store]:
+        with tempfile.TemporaryDirectory() as home:
+            store = open_store(Settings(home=Path(home), store=address))
+            if kind == "elasticsearch":
+                elastic.empty(address)
+            yield store
+            store.close()
+
+    return opened
+
+
+def test_the_same_answers_as_plain_lists(kind: str, opened: Open) -> None:
+    @hypothesis_settings(max_examples=EXAMPLES[kind], deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        saved=st.lists(records, max_size=25),
+        questions=st.lists(st.one_of(queries, plain_queries), min_size=1, max_size=12 if kind == "sqlite" else 5),
+        data=st.data(),
+    )
+    def compare(saved: list[Record], questions: list[MentionQuery], data: st.DataObject) -> None:
+        with opened() as store:
+            store.save(saved)
+            store.set_customer("weibo:a", "C1")
+            stored = {r.mention.id: r for r in store.scan(MentionQuery())}
+            correct_some(store, stored, data)
+            kept = list(store.scan(MentionQuery(), batch=7))
+            assert {r.mention.id for r in kept} == {r.mention.id for r in saved}
+            for question in questions:
+                check(store, question, [r for r in kept if naive.matches(question, r)])
+
+    compare()
+
+
+def test_both_stores_give_the_same_lists(request: pytest.FixtureRequest) -> None:
+    """Everything that a page shows: ids and their order, facets, histograms, authors and what they did."""
+    one, other = (opening(kind, request) for kind in STORES)
+
+    @hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        saved=st.lists(st.lists(records, max_size=25), max_size=3),
+        questions=st.lists(st.one_of(queries, plain_queries), min_size=1, max_size=5),
+    )
+    def compare(saved: list[list[Record]], questions: list[MentionQuery]) -> None:
+        with one() as first, other() as second:
+            for store in (first, second):
+                fill(store, saved)
+            for question in questions:
+                assert shown(first, question) == shown(second, question)
+
+    compare()
+
+
+def fill(store: Store, saved: list[list[Record]]) -> None:
+    for batch in saved:
+        store.save(batch)
+    store.set_customer("weibo:a", "C1")
+    scores = [
+        ("weibo:a", "喜茶", 40.0),
+        ("weibo:b", "喜茶", 40.0),
+        ("weibo:b", "奈雪", 70.0),
+        ("weibo:c", None, 9.0),
+    ]
+    store.set_influence([naive.influence(*score) for score in scores])
+
+
+def shown(store: Store, question: MentionQuery) -> dict[str, Any]:
+    orders: tuple[Sort, ...] = ("newest", "engagement", "relevance")
+    return {
+        "orders": {o: in_pages(store, msgspec.structs.replace(question, sort=o)) for o in orders},
+        "count": store.count(question),
+        "facets": store.facets(question, FACETS, size=2),
+        "days": store.histogram(question),
+        "hours": store.histogram(question, step="hour", zone="America/New_York"),
+        "authors": store.top_authors(question, limit=3),
+        "engaging": store.top_authors(question, by="engagement", limit=3),
+        "koc": store.top_authors(question, by="koc", limit=3),
+        "facts": store.author_facts("喜茶", since=question.since or NOW - timedelta(days=30)),
+        "found": store.find_authors("weibo", ["a", "weibo:b", "nobody"]),
+        "one": store.author("weibo:a"),
+    }
 
 
 def correct_some(store: Store, stored: dict[str, Record], data: st.DataObject) -> None:
@@ -211,15 +289,22 @@ def counts(bucket: Any) -> dict[str, int]:
     return {s: getattr(bucket.counts, s) for s in SENTIMENTS}
 
 
-@each_store
-@hypothesis_settings(max_examples=60, deadline=None)
-@given(
-    versions=st.lists(st.tuples(records, st.integers(1, 4), st.booleans()), min_size=1, max_size=20),
-    data=st.data(),
-)
-def test_any_order_and_any_repeats_end_in_the_same_store(
-    address: str, versions: list[tuple[Record, int, bool]], data: st.DataObject
-) -> None:
+def test_any_order_and_any_repeats_end_in_the_same_store(kind: str, opened: Open) -> None:
+    @hypothesis_settings(max_examples=EXAMPLES[kind], deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        versions=st.lists(st.tuples(records, st.integers(1, 4), st.booleans()), min_size=1, max_size=20),
+        data=st.data(),
+    )
+    def compare(versions: list[tuple[Record, int, bool]], data: st.DataObject) -> None:
+        one, other, size = two_orders(versions, data)
+        assert picture(opened, one, 1) == picture(opened, other, size)
+
+    compare()
+
+
+def two_orders(
+    versions: list[tuple[Record, int, bool]], data: st.DataObject
+) -> tuple[list[Record], list[Record], int]:
     # One content for each version of a mention, as on a platform
     edits = {
         (r.mention.id, v): naive.record(
@@ -239,13 +324,12 @@ def test_any_order_and_any_repeats_end_in_the_same_store(
         st.permutations([*edits.values(), *data.draw(st.lists(st.sampled_from(list(edits.values()))))])
     )
     size = data.draw(st.integers(1, 7))
-    assert picture(address, one, 1) == picture(address, other, size)
+    return one, other, size
 
 
-def picture(address: str, saves: list[Record], size: int) -> tuple[Any, ...]:
+def picture(opened: Open, saves: list[Record], size: int) -> tuple[Any, ...]:
     """Everything that can be seen of a store after these saves."""
-    with tempfile.TemporaryDirectory() as home:
-        store = open_store(Settings(home=Path(home), store=address))
+    with opened() as store:
         for start in range(0, len(saves), size):
             store.save(saves[start : start + size])
         kept = {r.mention.id: r for r in store.scan(MentionQuery())}
@@ -253,6 +337,4 @@ def picture(address: str, saves: list[Record], size: int) -> tuple[Any, ...]:
             w: {r.mention.id for r in store.scan(MentionQuery(text=w))} for w in ("v1", "v2", "v3", "v4", "奶茶")
         }
         facets = store.facets(MentionQuery(), FACETS)
-        seen = (kept, found, facets, store.histogram(MentionQuery()), store.count(MentionQuery()))
-        store.close()
-        return seen
+        return (kept, found, facets, store.histogram(MentionQuery()), store.count(MentionQuery()))

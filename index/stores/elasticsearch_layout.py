@@ -1,0 +1,168 @@
+"""Which indices a store has in the cluster, and how they are made.
+
+    PREFIX-mentions            alias of all months, for every question and for Kibana
+    PREFIX-mentions-1-202611   one month of generation 1; made by the first mention that falls into it
+    PREFIX-people              customers and scores of authors
+    PREFIX-state               what the writers must agree on: the salt of the hashes, erased authors, last change
+
+A mapping that is new makes a new generation beside the old one (elasticsearch_migrate). A mention stays in the
+index in which it was first written, also when an edit gives it another day: nothing has to be moved, and searches
+find it there, because the cluster itself knows the earliest and latest day in each index and skips the others.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
+
+from index.errors import StoreError
+
+FIRST_MONTH, OLDER = "202001", "older"  # a history import of ten years must not make 120 indices
+FUTURE, LATER = timedelta(days=31), "later"  # nor a broken clock one for each month of the future
+_MONTHS = re.compile(r"-mentions-(\d+)-(\w+)$")
+
+
+@cache
+def template(name: str) -> dict[str, Any]:
+    """`mentions`, `people` or `state`: settings and mappings as in templates/NAME.json."""
+    file = files("index.stores").joinpath(f"templates/{name}.json")
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+class Generation(NamedTuple):
+    """A set of month indices with one mapping. `version` is that mapping's, `analyzer` that of title and text."""
+
+    number: int
+    version: int
+    tokeniser: str
+    analyzer: str
+
+
+class Layout:
+    """The names of one store's indices."""
+
+    def __init__(self, client: Elasticsearch, prefix: str) -> None:
+        self.client = client
+        self.prefix = prefix
+        self.mentions = f"{prefix}-mentions"
+        self.people = f"{prefix}-people"
+        self.state = f"{prefix}-state"
+        self._generation: Generation | None = None
+
+    @property
+    def generation(self) -> Generation:
+        """The one that the alias names. Raises StoreError when the indices were never made."""
+        if self._generation is None:
+            self._generation = self.current()
+        if self._generation is None:
+            raise StoreError(f"There is no store {self.prefix!r} in this cluster. Run: earshot index init")
+        return self._generation
+
+    def forget(self) -> None:
+        """Look again which generation is the current one: after a write that it refused."""
+        self._generation = None
+
+    def month(self, at: datetime) -> str:
+        """The index for a new mention that was published then."""
+        name = f"{at.year:04}{at.month:02}"
+        if name < FIRST_MONTH:
+            name = OLDER
+        elif at > datetime.now(UTC) + FUTURE:
+            name = LATER
+        return self.index(self.generation.number, name)
+
+    def index(self, generation: int, month: str) -> str:
+        return f"{self.mentions}-{generation}-{month}"
+
+    def current(self) -> Generation | None:
+        """What the alias names now; None without a store."""
+        try:
+            found = self.client.indices.get_mapping(index=self.mentions, filter_path="*.mappings._meta")
+        except NotFoundError:
+            return None
+        newest = max(found.body, key=generation_number, default=None)
+        if newest is None:
+            return None
+        meta = found[newest]["mappings"]["_meta"]
+        return Generation(generation_number(newest), meta["version"], meta["tokeniser"], meta["analyzer"])
+
+    def all_months(self) -> dict[str, dict[str, Any]]:
+        """Every month index of every generation, with its aliases."""
+        found: dict[str, dict[str, Any]] = self.client.indices.get_alias(index=f"{self.mentions}-*").body
+        return {name: each["aliases"] for name, each in sorted(found.items()) if _MONTHS.search(name)}
+
+    def make(self, wanted: Generation) -> None:
+        """Make what is missing. Safe to repeat, and from several processes at once."""
+        for index, name in ((self.state, "state"), (self.people, "people")):
+            body = template(name)
+            self.make_index(index, settings=body["settings"], mappings=body["mappings"])
+        self.put_template(wanted, aliases={self.mentions: {}})
+        self.make_index(self.index(wanted.number, OLDER))
+        self.forget()
+
+    @contextmanager
+    def opened(self, indices: Iterable[str]) -> Iterator[None]:
+        """Let months of earlier generations, which are closed, be written to: for erasing. Those of the present
+        one stay as they are: when they are closed, a migration is just switching."""
+        self.forget()
+        earlier = [i for i in indices if 0 < generation_number(i) < self.generation.number]
+        for index in earlier:
+            self.client.indices.put_settings(index=index, settings={"index.blocks.write": None})
+        yield
+        for index in earlier:
+            self.client.indices.add_block(index=index, block="write")
+
+    def put_template(self, wanted: Generation, aliases: dict[str, Any]) -> None:
+        """From now on, months of this generation are made like this when something is first written to them."""
+        body = template("mentions")
+        properties = dict(body["mappings"]["properties"])
+        for field in ("title", "text"):
+            properties[field] = {"type": "text", "analyzer": wanted.analyzer}
+        meta = {"version": wanted.version, "tokeniser": wanted.tokeniser, "analyzer": wanted.analyzer}
+        self.client.indices.put_index_template(
+            name=f"{self.mentions}-{wanted.number}",
+            index_patterns=[f"{self.mentions}-{wanted.number}-*"],
+            priority=500,
+            template={
+                "settings": {"index": body["settings"]},
+                "mappings": {**body["mappings"], "_meta": meta, "properties": properties},
+                "aliases": aliases,
+            },
+            meta=meta,
+        )
+
+    def change_template(self, number: int, *, in_use: bool, closed: bool) -> None:
+        """Whether new months of a generation are found through the alias, and whether they can be written to."""
+        name = f"{self.mentions}-{number}"
+        found = self.client.indices.get_index_template(name=name)["index_templates"][0]["index_template"]
+        found["template"]["aliases"] = {self.mentions: {}} if in_use else {}
+        index = found["template"]["settings"]["index"]
+        index["blocks"] = {"write": "true" if closed else "false"}
+        self.client.indices.put_index_template(name=name, **{_argument(key): value for key, value in found.items()})
+
+    def make_index(self, index: str, **body: Any) -> None:
+        try:
+            self.client.indices.create(index=index, **body)
+        except BadRequestError as error:
+            if error.error != "resource_already_exists_exception":
+                raise
+
+
+def generation_number(index: str) -> int:
+    """Of a month index; 0 for another."""
+    match = _MONTHS.search(index)
+    return int(match[1]) if match else 0
+
+
+def _argument(key: str) -> str:
+    """The library's name for a field of a template."""
+    return {"_meta": "meta"}.get(key, key)
