@@ -300,3 +300,13 @@ def test_drift_of_labels_is_told_by_status_and_doctor(filled: Earshot, branded: 
     (hint,) = [check for check in checks if check["name"] == "labels weibo"]
     assert hint["level"] == "hint"
     assert "rescore" in hint["do"]
+
+
+def test_a_model_is_scored_on_what_people_corrected(filled: Earshot, branded: Path) -> None:
+    correct(branded, 1, "sentiment", "negative")
+    correct(branded, 2, "sentiment", "negative")  # the model says positive
+    correct(branded, 2, "intents", "praise")
+    sets = {one["name"]: one for one in filled("evaluate", "--corrections", "--json", "-").json["sets"]}
+    mood = sets["corrections:sentiment"]
+    assert (mood["kind"], mood["n"], mood["accuracy"]) == ("sentiment", 2, 0.5)
+    assert "corrections:praise" in sets
