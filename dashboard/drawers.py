@@ -88,7 +88,7 @@ def _aspects(record: Record) -> str:
         return f'<p class="muted">{t("why.no_aspects")}</p>'
     lines = [
         f"<p>{cards.sentiment_label(aspect.sentiment)} <b>{safe.text(words.name('aspect', aspect.name))}</b>"
-        f" {label_view.experience(aspect.name)}"
+        f" {label_view.young(aspect.name)}"
         f' <span class="muted">{safe.text(_evidence(record, aspect.span, aspect.evidence))}</span></p>'
         for aspect in record.analysis.aspects
     ]

@@ -18,6 +18,10 @@ def draw() -> None:
     st.html(drift(label_queries.drift()))
     groups = label_queries.accuracy()
     st.html(accuracy(groups[:MOST]) if groups else f'<p class="muted small">{t("labels.none")}</p>')
+
+
+def draw_own() -> None:
+    """Nothing where earshot.toml has no [[categories]]."""
     own = label_queries.own_categories()
     if own:
         st.html(own_categories(own))
@@ -26,7 +30,8 @@ def draw() -> None:
 def drift(watched: Watched) -> str:
     """An alarm for each platform that looks different; else what was compared, or why nothing could be."""
     if watched.found:
-        return "".join(f'<p class="trouble">{safe.text(moved(one))} {t("drift.do")}</p>' for one in watched.found)
+        lines = "<br>".join(safe.text(moved(one)) for one in watched.found)
+        return f'<p class="trouble">{lines}<br><span class="muted">{t("drift.do")}</span></p>'
     if watched.compared:
         compared = t("drift.none", platforms=_listed(watched.compared))
         return f'<p class="muted small">{safe.text(compared)}</p>'
@@ -78,7 +83,7 @@ def tally(one: Tally) -> str:
 def own_categories(own: dict[str, Fitted | None]) -> str:
     """The brand's own categories: how many examples, and how well those are told from everything else."""
     rows = "".join(
-        f"<tr><td>{safe.text(words.name('aspect', name))}</td><td>{experience(name)}</td>"
+        f"<tr><td>{safe.text(words.name('aspect', name))}</td><td>{experience(one)}</td>"
         f"<td>{measured(one)}</td></tr>"
         for name, one in own.items()
     )
@@ -89,16 +94,18 @@ def own_categories(own: dict[str, Fitted | None]) -> str:
     )
 
 
-def experience(name: str) -> str:
-    """Empty for a shipped category; "young: 12 examples" for one of the brand's own."""
-    own = label_queries.own_categories()
-    if name not in own:
-        return ""
-    one = own[name]
+def experience(one: Fitted | None) -> str:
+    """How much it has seen: "young: 12 examples"."""
     if one is None:
-        return f'<span class="label soon">{t("own.new")}</span>'
+        return f'<span class="label plain">{t("own.new")}</span>'
     key, tone = ("own.young", "soon") if one.young else ("own.grown", "plain")
     return f'<span class="label {tone}">{t(key, n=one.examples)}</span>'
+
+
+def young(name: str) -> str:
+    """A label for an aspect that is one of the brand's own categories; empty for any other."""
+    one = label_queries.own_categories().get(name)
+    return experience(one) if one else ""
 
 
 def measured(one: Fitted | None) -> str:

@@ -33,6 +33,7 @@ def page() -> None:
     health()
     label_view.draw()
     label_check.draw()
+    label_view.draw_own()
     quarantine()
 
 

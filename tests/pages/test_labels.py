@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -13,6 +14,8 @@ from index import settings as settings_file
 from index.documents import Correction, Record
 from index.query import MentionQuery
 from index.stores import open_store
+from nlp.own_categories import Fit, Fitted
+from nlp.probe import Probe
 
 
 @pytest.fixture
@@ -175,3 +178,27 @@ def test_no_key_of_a_category_or_an_intent_is_ever_shown(home, store, open_page,
         assert not re.search(r"\b(after_sales|overall|purchase_intent|waiting_line)\b", shown), page
     mentions = text_of(open_page("mentions", lang=lang, period="all", aspect="waiting_line"))
     assert ("排队" if lang == "zh" else "Waiting in line") in mentions
+
+
+def test_own_categories_are_said_to_be_young_with_what_their_examples_promise(home, store, open_page, open_drawer):
+    own = '\n[[categories]]\nname = "waiting_line"\nzh = "排队"\nexamples = ["排队"]\n'
+    with (home / "earshot.toml").open("a", encoding="utf-8") as file:
+        file.write(own)
+    assert "还没有用上" in bodies(open_page("sources"))
+    fitted = Fitted("waiting_line", 12, Probe((0.1,), 0.0, 0.2, precision=0.8, recall=0.75, missed=()))
+    (home / "own_categories.json").write_bytes(msgspec.json.encode(Fit("key", (fitted,))))
+    page = open_page("sources")
+    assert not page.exception
+    assert "年轻：12 个例子" in bodies(page)
+    assert "查准 80% · 查全 75%" in bodies(page)
+    record = newest(store)
+    store.correct(
+        Correction(
+            mention_id=record.mention.id,
+            field="aspects",
+            value="waiting_line:negative",
+            by="我",
+            at=datetime.now(UTC),
+        )
+    )
+    assert "年轻：12 个例子" in bodies(open_drawer("why_view", record.mention.id))
