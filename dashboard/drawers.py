@@ -142,11 +142,10 @@ def _make(record: Record, reason: str) -> None:
 def export_links(total: int) -> None:
     """Links to exactly this list as a file; an anchor, so that the browser streams it to disk."""
     query = urlencode({**address.link(**_shown()), "lang": words.language(), "zone": words.zone().key}, doseq=True)
-    for form in export.FORMS:
+    for form in export.OFFERED:
         title = t(f"mentions.export_{form}", n=words.exact(total))
         st.html(f'<a href="export/{form}?{safe.text(query)}" download>{title}</a>')
-    if total > export.XLSX_ROWS:
-        st.caption(t("mentions.export_limit", n=words.exact(export.XLSX_ROWS)))
+    st.caption(t("mentions.export_help"))
 
 
 def _shown() -> dict[str, object]:

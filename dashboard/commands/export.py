@@ -11,12 +11,12 @@ import typer
 from dashboard.commands.filters import Filters, QueryText, build_query
 from dashboard.commands.output import AsJson, print_json
 
-FORMATS = (".csv", ".xlsx", ".jsonl")
+FORMATS = (".csv", ".xlsx", ".parquet", ".jsonl")
 
 
 def export(
     query: QueryText = "",
-    to: Annotated[Path, typer.Option("--to", help="FILE.csv, FILE.xlsx or FILE.jsonl.")] = Path("mentions.csv"),
+    to: Annotated[Path, typer.Option("--to", help="FILE.csv, .xlsx, .parquet or .jsonl.")] = Path("mentions.csv"),
     as_json: AsJson = False,
     since: Filters.Since = None,
     until: Filters.Until = None,
