@@ -17,6 +17,7 @@ from index.documents import Document, encode
 from index.errors import Conflict
 from index.query import MentionQuery
 from index.stores.protocol import Store
+from index.stores.traces import Trace
 
 BATCH = 1000
 Tell = Callable[[str, int, int], None]  # step ("copy" or "check"), mentions done, mentions in all
@@ -147,7 +148,14 @@ class _Move:
         yield "corrections", map(encode, source.corrections()), map(encode, target.corrections())
         yield "customers", map(_pair, source.customers()), map(_pair, target.customers())
         yield "influences", map(encode, source.influences()), map(encode, target.influences())
-        yield "traces", map(encode, source.traces()), map(encode, target.traces())
+        yield "traces", map(encode, source.traces()), map(encode, self._traces_kept())
+
+    def _traces_kept(self) -> Iterator[Trace]:
+        """Those of the source that the target has too; it may remember more, or later versions."""
+        held = {(trace.hash, trace.version is None): trace.version or 0 for trace in self._target.traces()}
+        for trace in self._source.traces():
+            if held.get((trace.hash, trace.version is None), -1) >= (trace.version or 0):
+                yield trace
 
 
 def _days(store: Store) -> dict[date, int]:

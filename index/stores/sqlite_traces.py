@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import apsw
@@ -44,6 +44,11 @@ class Traces:
 
     def remember_mention(self, connection: apsw.Connection, mention_id: str, version: int) -> None:
         connection.execute(_REMEMBER, (trace_hash(self.key(connection), mention_id), version))
+
+    def forget_mentions(self, connection: apsw.Connection, ids: Sequence[str]) -> None:
+        """They came back in a newer version."""
+        rows = [(trace_hash(self.key(connection), mention_id),) for mention_id in ids]
+        connection.executemany("DELETE FROM removed WHERE hash = ?", rows)
 
     def remember_author(self, connection: apsw.Connection, author_id: str) -> None:
         connection.execute(

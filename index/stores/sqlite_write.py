@@ -169,6 +169,8 @@ class Writer:
             elif end in ("inserted", "updated"):
                 batch.put(draft, corrected(draft.record, corrections.get(draft.id, ())), old)
         batch.write()
+        back = [draft.id for draft, stored, end in decided if stored and end == "inserted"]
+        self._traces.forget_mentions(connection, back)
         return [end for _, _, end in decided]
 
     def _decide(

@@ -168,6 +168,18 @@ def test_what_was_removed_stays_away_in_the_new_store(pair: tuple[Store, Store])
     assert target.save(coming) == ["stale", "stale", "erased", "inserted", "erased"]
 
 
+def test_a_removed_mention_that_comes_back_newer_is_no_longer_remembered(pair: tuple[Store, Store]) -> None:
+    source, target = pair
+    move(source, target)
+    for store in pair:
+        before = {(trace.hash, trace.version) for trace in store.traces()}
+        assert store.save([record(8, version=10**15)]) == ["inserted"]
+        after = {(trace.hash, trace.version) for trace in store.traces()}
+        assert [version for _, version in before - after] == [10**14]
+        assert after < before
+    assert move(source, target).differences == ()
+
+
 def test_what_people_said_still_wins_over_a_new_model(pair: tuple[Store, Store]) -> None:
     source, target = pair
     move(source, target)
