@@ -31,7 +31,7 @@ def copy(
     the same command again. At the end write the new address into earshot.toml.
 
     \b
-    earshot copy sqlite:mentions.sqlite http://localhost:9200/earshot
+    earshot copy sqlite:mentions.sqlite elasticsearch:https://host:9200
     """
     from index.settings import load
     from index.stores.moving import move

@@ -152,7 +152,10 @@ class _Move:
 
     def _traces_kept(self) -> Iterator[Trace]:
         """Those of the source that the target has too; it may remember more, or later versions."""
-        held = {(trace.hash, trace.version is None): trace.version or 0 for trace in self._target.traces()}
+        held: dict[tuple[str, bool], int] = {}
+        for trace in self._target.traces():
+            key = trace.hash, trace.version is None
+            held[key] = max(held.get(key, 0), trace.version or 0)
         for trace in self._source.traces():
             if held.get((trace.hash, trace.version is None), -1) >= (trace.version or 0):
                 yield trace

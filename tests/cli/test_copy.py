@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import elastic
 import pytest
 
 from dashboard import filters, queries
@@ -20,7 +21,7 @@ from index.stores.protocol import Store
 
 Earshot = Callable[..., Any]
 ROOT = Path(__file__).parents[2]
-STORES = {"sqlite": "sqlite:moved.sqlite"}
+MOVED = "sqlite:moved.sqlite"
 KEYS = {
     "from",
     "to",
@@ -67,12 +68,12 @@ def filled(home: Path) -> Path:
 
 
 def test_it_prints_the_promised_keys_and_a_second_run_copies_nothing(filled: Path, earshot: Earshot) -> None:
-    first = earshot("copy", "sqlite:mentions.sqlite", STORES["sqlite"], "--json")
+    first = earshot("copy", "sqlite:mentions.sqlite", MOVED, "--json")
     assert first.code == 0, first.err
     assert set(first.json) == KEYS
     assert first.json["copied"] == first.json["mentions"] > 300
     assert (first.json["corrections"], first.json["influences"], first.json["differences"]) == (1, 40, [])
-    again = earshot("copy", "sqlite:mentions.sqlite", STORES["sqlite"])
+    again = earshot("copy", "sqlite:mentions.sqlite", MOVED)
     assert again.code == 0
     assert "0 copied now" in again.out
     assert 'store = "sqlite:moved.sqlite"' in again.out
@@ -91,7 +92,13 @@ def test_an_address_that_names_no_store_is_explained(filled: Path, earshot: Ears
     assert "unknown kind of store" in answer.err
 
 
-@pytest.mark.parametrize("address", STORES.values(), ids=STORES)
+@pytest.fixture(params=["sqlite", "elasticsearch"])
+def address(request: pytest.FixtureRequest) -> str:
+    if request.param == "sqlite":
+        return MOVED
+    return elastic.empty(request.getfixturevalue("elasticsearch_address"))
+
+
 def test_the_desk_shows_the_same_numbers_from_the_copy(
     filled: Path, earshot: Earshot, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
