@@ -9,7 +9,7 @@
 --   kept             sorted set: the quarantine's numbers;  kept_of:SOURCE  those of one source
 --   kept:NUMBER      hash: source reason raw place at batch author mention given_up fingerprint
 --   kept_as          hash: SOURCE NUL FINGERPRINT -> NUMBER
---   sizes            hash: seq and number given last, bytes in queue and in quarantine
+--   sizes            hash: seq and number given last, bytes of memory that queue and quarantine take
 --   once:TOKEN       the answer to a call whose answer may get lost on the way
 --
 -- The consumer group holds who has what. An entry that waits for its next loan is pending at "nobody". The time
@@ -21,6 +21,7 @@ local ENDS, SIZES, KEPT, KEPT_AS = PREFIX .. 'ends', PREFIX .. 'sizes', PREFIX .
 local DUE = 86400000            -- milliseconds; no loan and no delay is longer than this day
 local BATCH_KEPT = 30 * 86400   -- seconds that the counts of a batch outlive its last change
 local ONCE_KEPT = 900           -- seconds in which a call may be repeated
+local AROUND = 1400             -- bytes of memory that an item or a kept entry takes besides its content: measured
 
 local function now_ms()
   local time = redis.call('TIME')
@@ -90,7 +91,7 @@ local function drop(seq)
   redis.call('DEL', item_key(seq))
   redis.call('ZREM', versions_key(id), seq)
   if author ~= '' then redis.call('SREM', author_key(author), seq) end
-  grow('queue', -(mention + raw))
+  grow('queue', -(mention + raw + AROUND))
   count(source, batch, 'queued', -1)
   return source, batch
 end
@@ -99,7 +100,7 @@ local function forget_kept(number)
   local key = KEPT .. ':' .. number
   local source, fingerprint = unpack(redis.call('HMGET', key, 'source', 'fingerprint'))
   if not source then return false end
-  grow('kept', -(redis.call('HSTRLEN', key, 'raw') + redis.call('HSTRLEN', key, 'mention')))
+  grow('kept', -(redis.call('HSTRLEN', key, 'raw') + redis.call('HSTRLEN', key, 'mention') + AROUND))
   redis.call('DEL', key)
   redis.call('ZREM', KEPT, number)
   redis.call('ZREM', PREFIX .. 'kept_of:' .. source, number)
@@ -118,7 +119,7 @@ local function keep(source, fingerprint, fields)
   redis.call('ZADD', KEPT, number, number)
   redis.call('ZADD', PREFIX .. 'kept_of:' .. source, number, number)
   redis.call('HSET', KEPT_AS, source .. '\0' .. fingerprint, number)
-  grow('kept', redis.call('HSTRLEN', key, 'raw') + redis.call('HSTRLEN', key, 'mention'))
+  grow('kept', redis.call('HSTRLEN', key, 'raw') + redis.call('HSTRLEN', key, 'mention') + AROUND)
   return not known
 end
 

@@ -16,7 +16,7 @@ local function write(seq, item, at)
   if item.has_raw then redis.call('HSET', item_key(seq), 'raw', raw) end
   redis.call('ZADD', versions_key(item.id), string.format('%.0f', item.version), seq)
   if item.author ~= '' then redis.call('SADD', author_key(item.author), seq) end
-  grow('queue', #mention + (item.has_raw and #raw or 0))
+  grow('queue', #mention + (item.has_raw and #raw or 0) + AROUND)
   count(item.source, item.batch, 'queued', 1)
 end
 
@@ -32,7 +32,8 @@ local function replace(seq, item, at)
   local old = redis.call('HMGET', item_key(seq), 'source', 'batch', 'author')
   count(old[1], old[2], 'queued', -1)
   count(old[1], old[2], 'duplicate', 1)
-  grow('queue', -(redis.call('HSTRLEN', item_key(seq), 'mention') + redis.call('HSTRLEN', item_key(seq), 'raw')))
+  local mention, raw = redis.call('HSTRLEN', item_key(seq), 'mention'), redis.call('HSTRLEN', item_key(seq), 'raw')
+  grow('queue', -(mention + raw + AROUND))
   redis.call('HDEL', item_key(seq), 'raw')
   if old[3] ~= '' then redis.call('SREM', author_key(old[3]), seq) end
   write(seq, item, at)
