@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 def corrections(
     export: Annotated[
-        Path | None, typer.Option(metavar="FILE.jsonl", help="Write them as rows of the training data's schemas.")
+        Path | None,
+        typer.Option(metavar="FILE.jsonl|FOLDER", help="Write them as labelled rows, or as sets to train on."),
     ] = None,
     field: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="sentiment, aspects or intents; repeatable.")
@@ -29,6 +31,7 @@ def corrections(
     earshot corrections
     earshot corrections --export corrections.jsonl
     earshot corrections --field sentiment --export sentiment.jsonl
+    earshot corrections --export sets     # then: earshot train --sets sets --specs sets/sets.toml ...
     """
     from dashboard.commands.parts import open_parts
     from index.labels.rows import FIELDS
@@ -58,21 +61,47 @@ def _counted(store: Store, fields: list[Any]) -> dict[str, Any]:
 
 
 def _write(store: Store, path: Path, fields: list[Any]) -> int:
-    """Raises SettingsError when the file cannot be written."""
-    import msgspec
-
+    """One file, or a folder of sets. Raises SettingsError when it cannot be written."""
     from index.errors import SettingsError
     from index.labels.rows import training_rows
 
-    count = 0
+    rows = training_rows(store, fields)
     try:
-        with path.open("wb") as file:
-            for row in training_rows(store, fields):
-                file.write(msgspec.json.encode(row) + b"\n")
-                count += 1
+        return _file(rows, path) if path.suffix == ".jsonl" else _sets(rows, path)
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error.strerror}. Choose another place.") from error
+
+
+def _file(rows: Iterable[dict[str, Any]], path: Path) -> int:
+    import msgspec
+
+    count = 0
+    with path.open("wb") as file:
+        for row in rows:
+            file.write(msgspec.json.encode(row) + b"\n")
+            count += 1
     return count
+
+
+def _sets(rows: Iterable[dict[str, Any]], folder: Path) -> int:
+    """A set for each kind of label, each with train.jsonl.gz and dev.jsonl.gz, and sets.toml that names them."""
+    import gzip
+
+    import msgspec
+
+    from index.labels.rows import for_dev, set_of
+
+    split: dict[str, dict[str, list[bytes]]] = {}
+    for row in rows:
+        part = split.setdefault(set_of(row), {"train": [], "dev": []})
+        part["dev" if for_dev(row) else "train"].append(msgspec.json.encode(row) + b"\n")
+    for name, parts in split.items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for part_name, lines in parts.items():
+            (folder / name / f"{part_name}.jsonl.gz").write_bytes(gzip.compress(b"".join(lines), mtime=0))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sets.toml").write_text("".join(f"[{name}]\n" for name in split), encoding="utf-8")
+    return sum(len(lines) for parts in split.values() for lines in parts.values())
 
 
 def add_to(app: typer.Typer) -> None:

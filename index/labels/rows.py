@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Literal, get_args
+from zlib import crc32
 
 from index.documents import INTENTS, Correction, Record
 from index.stores.corrections import aspects_of, names_of
@@ -37,11 +38,21 @@ def training_rows(store: Store, fields: Sequence[Field] = FIELDS) -> Iterator[di
             yield from _rows(correction, record)
 
 
+def set_of(row: dict[str, Any]) -> str:
+    """The set a row belongs to when each kind of label is a set of its own: corrections-sentiment ..."""
+    return f"{SET}-{row.get('task') or ('aspects' if 'aspects' in row else 'sentiment')}"
+
+
+def for_dev(row: dict[str, Any]) -> bool:
+    """Whether a row is kept from training, to calibrate on: every tenth mention, always the same ones."""
+    return crc32(row["id"].encode()) % 10 == 0
+
+
 def _rows(correction: Correction, record: Record) -> Iterator[dict[str, Any]]:
     row = {"text": record.mention.full_text}
     origin = {
         "orig_label": correction.value,
-        "lang": record.analysis.lang,
+        "lang": record.analysis.lang or "und",
         "domain": record.mention.platform,
         "source": SET,
         "id": correction.mention_id,

@@ -18,6 +18,7 @@ from dashboard.cli import app
 from index import settings as settings_module
 from index.documents import Correction
 from index.stores import open_store
+from nlp.training import data
 
 Earshot = Callable[..., Any]
 COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
@@ -262,6 +263,28 @@ def test_corrections_are_counted_and_written_as_training_rows(
     assert aspects["aspects"] == {"taste": 1, "price": -1}
     assert filled("corrections", "--field", "taste").code == 2
     assert filled("corrections", "--export", str(tmp_path / "no" / "x.jsonl")).code == 1
+
+
+def test_corrections_become_sets_that_training_reads(filled: Earshot, branded: Path, tmp_path: Path) -> None:
+    correct(branded, 1, "sentiment", "neutral")
+    correct(branded, 1, "intents", "complaint,suggestion")
+    correct(branded, 2, "aspects", "taste:positive,price:negative")
+    report = filled("corrections", "--export", str(tmp_path / "sets"), "--json").json
+    assert report["rows"] == 1 + 6 + 1
+    specs = data.read_specs(tmp_path / "sets" / "sets.toml")
+    rows = [
+        row
+        for name, spec in specs.items()
+        for split in ("train", "dev")
+        for row in data.read_set(tmp_path / "sets", split, name, spec)
+    ]
+    assert len(rows) == report["rows"]
+    assert [row.sentiment for row in rows if row.sentiment is not None] == [1]
+    assert {name: said for row in rows for name, said in row.binary.items() if said} == {
+        "complaint": 1,
+        "suggestion": 1,
+    }
+    assert next(row.aspects for row in rows if row.aspects) == {"taste": 2, "price": 0}
 
 
 def test_rescoring_after_a_change_of_the_model_and_not_without_one(filled: Earshot, branded: Path) -> None:
