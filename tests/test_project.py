@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import yaml
 
+from dashboard.cli import app
 from index.settings import Brand, Category, Channel, Elasticsearch, Koc, Redis, Rule, Settings, Source
 
 ROOT = Path(__file__).parent.parent
@@ -62,6 +63,15 @@ def test_files_named_in_the_readme_exist() -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", readme)
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("language", ["zh_CN", "en"])
+def test_commands_that_the_desk_names_exist(language: str) -> None:
+    texts = (ROOT / f"dashboard/locale/{language}.toml").read_text(encoding="utf-8")
+    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    named = re.findall(r"earshot ([a-z]+)(?: ([a-z]+))?", texts.replace("`", "."))
+    assert named
+    assert [pair for pair in named if pair[0] not in known or pair[1]] == []  # no command has one below it
 
 
 def test_weights_stay_small() -> None:
