@@ -1,7 +1,7 @@
 """Synthetic mentions for measuring: as many as wanted, the same for the same seed, in order of arrival.
 
 80 % Chinese, 14 % English, 6 % mixed; about 100 characters; 40 brands and 12 platforms by Zipf's law; up to
-200,000 authors; 180 days with four bursts; one in twenty arrives up to 30 days late.
+200,000 authors; 180 days that end today, with four bursts; one in twenty arrives up to 30 days late.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import accumulate
 
 from index.documents import Analysis, Aspect, Author, Engagement, Mention, Record, SentimentLabel
 
-END = datetime(2026, 11, 20, tzinfo=UTC)
+END = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)  # "the last 7 days" must not be empty
 DAYS = 180
 BURST_DAYS = (31, 75, 118, 160)
 BRANDS = [f"品牌{n:02d}" for n in range(1, 41)]
