@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from crawlers.addresses import is_plain
 from crawlers.connector import Raw
 from crawlers.imports.columns import COUNTERS, Header, is_null, platform_name, platform_of_host, vocabulary
 from crawlers.imports.values import Clock, read_count, read_id, read_time, weibo_mid
@@ -200,6 +201,8 @@ def _name(cell: Any) -> str | None:
 def _web_address(cell: Any) -> str | None:
     if not isinstance(cell, str):
         return None
+    if is_plain(cell):
+        return cell if len(cell) <= 2000 else None
     url = "https:" + cell if cell.startswith("//") else cell
     if "://" not in url:
         url = "https://" + url

@@ -56,6 +56,8 @@ def read_count(cell: Any, unit: int = 1) -> tuple[int | None, bool]:
     """
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         return _whole(float(cell) * unit), False
+    if type(cell) is str and cell.isascii() and cell.isdigit() and len(cell) <= EXACT_DIGITS:
+        return _whole(int(cell) * unit), False
     return _count_in(str(cell), unit)
 
 
@@ -228,6 +230,9 @@ def _written(text: str) -> dt.datetime:
         raise ValueError(f"{text[:40]!r} is not a time") from error
 
 
+_ROUNDED_ID = re.compile(r"\d(\.\d+)?[eE]\+?\d{1,2}")
+
+
 def read_id(cell: Any) -> tuple[str | None, bool]:
     """A native id and whether it can be trusted. Excel turns ids of 16 and more digits into rounded floats;
     what is left of them must not be used as an id."""
@@ -236,9 +241,9 @@ def read_id(cell: Any) -> tuple[str | None, bool]:
             return None, True
         return f"{cell:.0f}" if cell.is_integer() else str(cell), abs(cell) < 10**EXACT_DIGITS
     text = str(cell).strip()
-    if re.fullmatch(r"\d(\.\d+)?[eE]\+?\d{1,2}", text):
+    if _ROUNDED_ID.fullmatch(text):
         return f"{float(text):.0f}", False
-    return re.sub(r"\s+", "", text)[:200] or None, True
+    return "".join(text.split())[:200] or None, True
 
 
 _BASE62 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

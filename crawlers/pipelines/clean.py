@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from crawlers.addresses import is_plain
 from crawlers.markup import text_of
 from index.documents import Author, Mention
 from index.inbox.protocol import End, Item
@@ -89,7 +90,11 @@ def clean_line(text: str | None) -> str | None:
 
 def web_address(url: str | None) -> str | None:
     """The address when it is http(s) with a host and of sane length, else None."""
-    if url is None or len(url) > MAX_URL or _UNFIT_FOR_URL.search(url):
+    if url is None or len(url) > MAX_URL:
+        return None
+    if is_plain(url):
+        return url
+    if _UNFIT_FOR_URL.search(url):
         return None
     try:
         parts = urlsplit(url)

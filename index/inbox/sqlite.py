@@ -174,9 +174,8 @@ class SqliteInbox:
     def ack(self, leased: Sequence[Leased], end: Literal["saved", "duplicate", "erased"] = "saved") -> None:
         sql = "DELETE FROM item WHERE seq=? AND loan=? AND lent RETURNING source, batch"
         with self._change() as counts:
-            for item in leased:
-                if row := self.database.one(sql, receipt_of(item)):
-                    counts[row[0], row[1], end] += 1
+            gone = self.database.connection.executemany(sql, map(receipt_of, leased))
+            counts.update((source, batch, end) for source, batch in gone)
 
     @_usable
     def retry(self, leased: Sequence[Leased], reason: str, *, delay: float) -> None:
@@ -194,9 +193,8 @@ class SqliteInbox:
     def put_back(self, leased: Sequence[Leased]) -> None:
         sql = "UPDATE item SET lent=0, ready=0 WHERE seq=? AND loan=? AND lent RETURNING source, batch"
         with self._change() as counts:
-            for item in leased:
-                if row := self.database.one(sql, receipt_of(item)):
-                    counts[row[0], row[1], "put_back"] += 1
+            back = self.database.connection.executemany(sql, map(receipt_of, leased))
+            counts.update((source, batch, "put_back") for source, batch in back)
 
     @_usable
     def quarantine(self, leased: Leased, reason: str) -> None:
