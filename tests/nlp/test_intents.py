@@ -56,6 +56,7 @@ def test_labels(text: str, labels: str) -> None:
         "@brand please check my order and dm me, the coupon does not work",
         "领了优惠券，便宜了五块钱",
         "这家公司的客服真专业，问题马上解决",
+        "优惠活动不错",
     ],
 )
 def test_buyers_who_use_the_words_of_adverts_are_not_taken_for_one(text: str) -> None:
