@@ -20,8 +20,9 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 CaseState = Literal["new", "assigned", "replied", "closed"]
 
 
-class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of all documents: immutable, keyword-only, cheap to encode (defaults are left out)."""
+class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Base of all documents: immutable, keyword-only, cheap to encode (defaults are left out). They hold no
+    cycles, so the garbage collector need not look at them."""
 
 
 class Author(Document, frozen=True, kw_only=True):

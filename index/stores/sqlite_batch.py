@@ -19,7 +19,7 @@ from index.text import token_string
 SLOTS = 1024  # mentions that fit into one second of row ids
 
 _MENTION = f"mention VALUES ({', '.join('?' * len(Row._fields))})"
-_PUT_BODY = "INSERT OR REPLACE INTO body VALUES (?, ?, ?, ?, ?, ?, ?)"
+_BODY = "body VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PUT_WORDS = "INSERT INTO fts(rowid, words) VALUES (?, ?)"
 _DROP_WORDS = "INSERT INTO fts(fts, rowid, words) VALUES ('delete', ?, ?)"
 
@@ -43,7 +43,8 @@ class Batch:
         self._spilled_to: set[int] = set()
         self._new: list[Row] = []
         self._changed: list[Row] = []
-        self._bodies: list[tuple[Any, ...]] = []
+        self._new_bodies: list[tuple[Any, ...]] = []
+        self._changed_bodies: list[tuple[Any, ...]] = []
         self._gone: list[tuple[int]] = []
         self._words: list[tuple[int, bool, str]] = []  # rid, False = take out and True = put in, words
 
@@ -59,7 +60,8 @@ class Batch:
             self._words.append((rid, True, draft.words))
         (self._changed if old else self._new).append(row)
         self._tallies.add(row)
-        self._bodies.append((rid, draft.id, draft.version, draft.digest, draft.analysis_digest, *draft.documents))
+        bodies = self._changed_bodies if old else self._new_bodies
+        bodies.append((rid, draft.id, draft.version, draft.digest, draft.analysis_digest, *draft.documents))
 
     def relabel(self, old: Old, record: Record) -> None:
         """Only labels change: the text and its place stay."""
@@ -87,8 +89,8 @@ class Batch:
             execute(_PUT_WORDS, ((rid, words) for rid, _, words in self._words))
         execute(f"INSERT INTO {_MENTION}", sorted(self._new))
         execute(f"INSERT OR REPLACE INTO {_MENTION}", sorted(self._changed))
-        self._bodies.sort(key=lambda body: body[0])
-        execute(_PUT_BODY, self._bodies)
+        execute(f"INSERT INTO {_BODY}", sorted(self._new_bodies))
+        execute(f"INSERT OR REPLACE INTO {_BODY}", sorted(self._changed_bodies))
         self._tallies.flush(self._connection)
 
     def _leave(self, old: Old, rid: int, *, same_words: bool) -> None:
@@ -181,9 +183,10 @@ def numbered_authors(connection: apsw.Connection, newest: Mapping[str, Mention])
         if mention.author and [mention.author.name, mention.author.handle] != names and mention.version >= version:
             sql = "UPDATE author SET name = ?, handle = ?, version = ? WHERE id = ?"
             connection.execute(sql, (mention.author.name, mention.author.handle, mention.version, number))
-    for author_id, mention in newest.items():
-        if author_id not in numbers and mention.author:
-            sql = "INSERT INTO author(author_id, name, handle, version) VALUES (?, ?, ?, ?)"
-            connection.execute(sql, (author_id, mention.author.name, mention.author.handle, mention.version))
-            numbers[author_id] = connection.last_insert_rowid()
-    return numbers
+    sql = "INSERT INTO author(author_id, name, handle, version) VALUES (?, ?, ?, ?) RETURNING author_id, id"
+    new = [
+        (author_id, mention.author.name, mention.author.handle, mention.version)
+        for author_id, mention in newest.items()
+        if author_id not in numbers and mention.author
+    ]
+    return numbers | dict(connection.executemany(sql, new))
