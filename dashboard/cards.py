@@ -24,7 +24,12 @@ def sentiment_label(sentiment: str, *, corrected: bool = False) -> str:
 def card(shown: Card, customer: Customer | None = None, *, whole: bool = False) -> str:
     """The card's HTML: label, platform, author, age, engagement; the text with highlights; tags."""
     record = shown.hit.record
-    parts = [head(record, customer), body(record.mention, shown.hit.highlights, whole=whole), tags(record)]
+    parts = [
+        head(record, customer),
+        body(record.mention, shown.hit.highlights, whole=whole),
+        pictures(record),
+        tags(record),
+    ]
     if shown.same and shown.cluster is None:  # of a cluster the page offers the list
         parts.append(f'<div class="muted same">{t("card.same", n=shown.same)}</div>')
     return "".join(parts)
@@ -94,6 +99,13 @@ def body(mention: Mention, spans: Sequence[tuple[int, int]] = (), *, whole: bool
     title = safe.marked(mention.title, [(a, b) for a, b in spans if a < at])
     text = safe.marked(mention.text, [(a - at, b - at) for a, b in spans if b > at])
     return f'<div class="{style}"><b>{title}</b>\n{text}</div>'
+
+
+def pictures(record: Record) -> str:
+    """The text found in pictures, apart from what was written."""
+    said = [picture.text for picture in record.analysis.pictures if picture.text]
+    lines = "".join(f'<div class="card-text folded">{safe.text(text)}</div>' for text in said)
+    return f'<div class="in-picture"><span class="muted">{t("card.in_picture")}</span>{lines}</div>' if said else ""
 
 
 def tags(record: Record) -> str:

@@ -50,7 +50,7 @@ def why_view(mention_id: str) -> Record | None:
     if record is None:
         return None
     spans = [aspect.span for aspect in record.analysis.aspects if aspect.span]
-    st.html(cards.head(record) + cards.body(record.mention, spans, whole=True))
+    st.html(cards.head(record) + cards.body(record.mention, spans, whole=True) + cards.pictures(record))
     st.html(_verdict(record) + _probabilities(record))
     st.html(_aspects(record) + _model(record))
     return record
@@ -108,6 +108,10 @@ def _model(record: Record) -> str:
         (t("why.language"), words.name("lang", analysis.lang)),
         (t("why.sarcasm"), words.percent(analysis.sarcasm)),
         (t("why.spam"), words.percent(analysis.spam)),
+        (
+            t("why.pictures"),
+            ", ".join(p.problem for p in analysis.pictures if p.problem) or t("why.none"),
+        ),
         (
             t("why.masked"),
             ", ".join(f"{words.name('masked', k)} {n}" for k, n in analysis.masked.items()) or t("why.none"),

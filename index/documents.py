@@ -108,12 +108,21 @@ class Aspect(Document, frozen=True, kw_only=True):
     evidence: str | None = None
 
 
+class Picture(Document, frozen=True, kw_only=True):
+    """What a picture of a mention says, masked like its text, or the problem that kept it from being read."""
+
+    url: str
+    text: str | None = None
+    problem: str | None = None
+
+
 class Analysis(Document, frozen=True, kw_only=True):
     """What the models say of one mention, and which models said it.
 
     `probabilities` holds negative, neutral, positive and sums to 1. `spam` and `sarcasm` are 0..1.
     `masked` counts what was masked in the text by kind, such as {"phone": 1}. `cluster` (15 hex digits) is shared
-    by texts that are nearly the same, of whomever; None for a text too short to tell.
+    by texts that are nearly the same, of whomever; None for a text too short to tell. The text in `pictures` was
+    analysed with that of the mention; spans point into the mention's alone.
     """
 
     model: str
@@ -128,6 +137,7 @@ class Analysis(Document, frozen=True, kw_only=True):
     sarcasm: float | None = None
     masked: dict[str, int] = {}
     cluster: str | None = None
+    pictures: tuple[Picture, ...] = ()
 
 
 class Correction(Document, frozen=True, kw_only=True):

@@ -132,6 +132,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     lease_seconds: float = 60.0  # longer than the slowest batch, short enough that a dead worker is noticed
     max_tries: int = 5
     pseudonyms: bool = False
+    pictures: str | None = None  # address of the queue of pictures to be read; None: they are not
     contact: str | None = None  # web page or mail address in the User-Agent, for the owners of sites we read
     desk_host: str = "127.0.0.1"
     desk_port: int = 8501

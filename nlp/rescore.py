@@ -17,6 +17,7 @@ from index.documents import Record
 from index.query import MentionQuery
 from index.stores.protocol import Store
 from nlp.analyse import Analyser, Masked
+from nlp.pictures import of_mention, with_pictures
 from nlp.scores import Scores
 from nlp.worker import ITEM_FAULTS
 
@@ -80,10 +81,13 @@ def _scored(analyser: Analyser, records: Sequence[Record], done: Outcome) -> Ite
     """The records with a new analysis. Their texts are masked already, so what was masked then is told again."""
     if not records:
         return
-    masked = [Masked(record.mention, record.analysis.masked, ()) for record in records]
+    masked = [
+        with_pictures(Masked(record.mention, record.analysis.masked, ()), record.analysis.pictures)
+        for record in records
+    ]
     try:
         for record, understood in zip(records, analyser.understand(masked), strict=True):
-            analysis = understood.analysis
+            analysis = of_mention(understood.analysis, record.mention, record.analysis.pictures)
             if analysis.cluster is None:  # found by comparing texts, whatever the model
                 analysis = msgspec.structs.replace(analysis, cluster=record.analysis.cluster)
             yield Record(mention=record.mention, analysis=analysis)

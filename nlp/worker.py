@@ -29,6 +29,7 @@ from index.settings import Settings
 from index.stores.protocol import Saved, Store
 from nlp import similar
 from nlp.analyse import Analyser, Masked, Understood
+from nlp.pictures import wanted
 from nlp.scores import Scores
 
 IDLE_WAIT = 0.2  # seconds between looks into an empty inbox: a fair share of the five that an alert may take
@@ -61,14 +62,16 @@ class Desk(NamedTuple):
     alerts: AlertEngine
     customers: Customers
     clusters: Clusters
+    pictures: Inbox | None = None  # where mentions with pictures wait for their text
 
 
-def open_desk(settings: Settings, store: Store, records: Records) -> Desk:
+def open_desk(settings: Settings, store: Store, records: Records, pictures: Inbox | None = None) -> Desk:
     return Desk(
         Linker(settings, store, records),
         AlertEngine(settings, store, records),
         Customers(settings, records),
         Clusters(records),
+        pictures,
     )
 
 
@@ -240,6 +243,8 @@ class Worker:
             links += self._links_of(records)  # made by the loan that lapsed, perhaps without alerts after them
         cases = self._desk.alerts.consider(records) + self._desk.alerts.reconsider(links)
         self._scores.remember(records)
+        if self._desk.pictures and (items := wanted(records)):
+            self._desk.pictures.put(items)
         touched = {each for case in cases for each in case.mention_ids}
         now = datetime.now(UTC)
         for one in leased:

@@ -278,7 +278,7 @@ def _words_of(cell: Any) -> tuple[str, ...]:
 def _links_of(cell: Any) -> tuple[str, ...]:
     if cell is None:
         return ()
-    found = re.findall(r"https?://[^\s,;|\"'\]\[]+", str(cell))
+    found = re.findall(r"https?://[^\s,;|\"'\]\[]+|file:[^\s,;|\"'\]\[/\\]+", str(cell))
     return tuple(dict.fromkeys(found))[:MAX_LIST]
 
 

@@ -26,6 +26,7 @@ _NOISE = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
     r"\ud800-\udfff\ufff9-\ufffb]"
 )
+LOCAL_PICTURE = re.compile(r"file:(?![.])[\w.\- ]{1,200}")  # a name alone: it leads nowhere else
 _UNTIDY = re.compile(r"[\r\t\u2028\u2029\xa0\u3000]|  | \n|\n |\n\n\n|^\s|\s$|" + _NOISE.pattern)
 _UNFIT_FOR_URL = re.compile(r"\s|" + _NOISE.pattern)
 _BREAKS = re.compile(r"\r\n?|[\u2028\u2029]")
@@ -62,7 +63,7 @@ def clean(mention: Mention) -> Mention:
         "author": _author(mention.author),
         "vendor_sentiment": clean_line(mention.vendor_sentiment),
         "hashtags": _list(clean_line(tag) for tag in mention.hashtags) if mention.hashtags else (),
-        "media": _list(web_address(url) for url in mention.media) if mention.media else (),
+        "media": _list(picture_address(url) for url in mention.media) if mention.media else (),
     }
     changes |= {name: value for name, value in found.items() if value != getattr(mention, name)}
     return msgspec.structs.replace(mention, **changes) if changes else mention
@@ -102,6 +103,13 @@ def web_address(url: str | None) -> str | None:
     except ValueError:
         return None
     return url if good else None
+
+
+def picture_address(url: str | None) -> str | None:
+    """A web address, or "file:NAME" for a picture laid into the folder `pictures` of the home."""
+    if url and LOCAL_PICTURE.fullmatch(url):
+        return url
+    return web_address(url)
 
 
 def _author(author: Author | None) -> Author | None:

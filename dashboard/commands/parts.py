@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from index.records.protocol import Records
     from index.sources import Sources
     from index.stores.protocol import Store
+    from nlp.images import Reader
+    from nlp.pictures import PictureWorker
     from nlp.worker import Worker
 
 
@@ -77,8 +79,30 @@ class Parts:
             self.inbox,
             self.store,
             Analyser(self.settings, model),
-            open_desk(self.settings, self.store, self.records),
+            open_desk(self.settings, self.store, self.records, self.pictures),
         )
+
+    @cached_property
+    def pictures(self) -> Inbox | None:
+        """The queue of mentions whose pictures are to be read; None when they are not."""
+        from nlp.pictures import open_queue
+
+        queue = open_queue(self.settings)
+        if queue:
+            self._open.callback(queue.close)
+        return queue
+
+    def picture_worker(self, fetch: Callable[[str], bytes], reader: Reader) -> PictureWorker:
+        """With the model loaded; `pictures` must not be None. Raises ModelError."""
+        from index.alerts.engine import AlertEngine
+        from nlp.analyse import Analyser
+        from nlp.engine import load_model
+        from nlp.pictures import PictureWorker
+
+        assert self.pictures is not None  # noqa: S101 - the command has looked
+        analyser = Analyser(self.settings, load_model(self.settings.model, self.settings.threads))
+        alerts = AlertEngine(self.settings, self.store, self.records)
+        return PictureWorker(self.pictures, self.inbox, self.store, analyser, alerts, fetch, reader)
 
     @contextmanager
     def delivering(self) -> Iterator[None]:

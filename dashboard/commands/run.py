@@ -76,6 +76,7 @@ def run(
     desk = desk_command(host or settings.desk_host, port or settings.desk_port, open_browser)
     children = [Child("crawl", own_command("crawl"))] if any(s.enabled for s in settings.sources) else []
     children += [Child(f"work {n}", own_command("work")) for n in range(1, workers + 1)]
+    children += [Child("pictures", own_command("pictures"))] if settings.pictures else []
     children.append(Child("desk", desk, str(desk_folder())))
     os.environ["EARSHOT_HOME"] = str(settings.home)  # the desk runs in another folder
     keep_running(children)

@@ -1,0 +1,92 @@
+"""The process that opens pictures and reads their text: whatever a picture does to it, the worker lives on.
+
+Started by nlp/images.py with `python -m nlp.picture_process`. In: the length of a picture as 4 bytes, then the
+picture; out: one line of JSON. It has limits of memory and ends with its parent.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import sys
+from typing import Any
+
+SIDE = 2_000  # pixels: a larger picture is made smaller, letters of a screenshot stay readable
+MAX_SIDE, MAX_PIXELS = 30_000, 60_000_000  # a long screenshot has 1,080 x 30,000
+MEMORY = 3 << 30  # bytes of address space, most of it never touched
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+
+
+def main() -> None:
+    _limit_memory()
+    source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what a library prints must not look like an answer
+    engine = _engine()
+    print("ready", file=sink, flush=True)
+    while len(head := source.read(4)) == 4:
+        (length,) = struct.unpack(">I", head)
+        answer = _answer(engine, source.read(length))
+        print(json.dumps(answer), file=sink, flush=True)
+
+
+def _answer(engine: Any, data: bytes) -> dict[str, str | None]:
+    from PIL import Image
+
+    try:
+        return {"text": _read(engine, data), "problem": None}
+    except (ValueError, OSError, SyntaxError, struct.error, Image.DecompressionBombError) as error:
+        return {"text": None, "problem": f"not a picture that can be read ({error})"[:300]}
+    except MemoryError:
+        return {"text": None, "problem": "the picture needs too much memory"}
+
+
+def _read(engine: Any, data: bytes) -> str:
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    with Image.open(io.BytesIO(data), formats=FORMATS) as picture:  # reads the head alone
+        width, height = picture.size
+        if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+            raise ValueError(f"{width} x {height} pixels are too many")
+        picture.draft("RGB", (SIDE, SIDE))
+        flat = ImageOps.exif_transpose(picture).convert("RGBA")
+    page = Image.new("RGB", flat.size, "white")
+    page.paste(flat, mask=flat)
+    lines = [line for part in _parts(page) for line in engine(np.asarray(part)[:, :, ::-1]).txts or ()]
+    return "\n".join(lines)
+
+
+def _parts(page: Any) -> list[Any]:
+    """A long screenshot is read piece by piece, anything else as a whole of at most SIDE."""
+    if page.height > 2 * page.width and page.height > SIDE:
+        width = min(page.width, SIDE)
+        page = page.resize((width, page.height * width // page.width)) if width < page.width else page
+        return [page.crop((0, top, width, min(top + SIDE, page.height))) for top in range(0, page.height, SIDE)]
+    page.thumbnail((SIDE, SIDE))
+    return [page]
+
+
+def _engine() -> Any:
+    from rapidocr import RapidOCR
+
+    return RapidOCR(
+        params={
+            "Global.log_level": "critical",
+            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+        }
+    )
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # no such limits on Windows
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+if __name__ == "__main__":
+    main()
