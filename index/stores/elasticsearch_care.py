@@ -18,6 +18,7 @@ from index.settings import Settings
 from index.stores.elasticsearch_client import Client, parse
 
 PLUGINS = {"smartcn": "analysis-smartcn", "ik_max_word": "analysis-ik"}
+IN_USE = ("mentions", "people", "state")  # generations before the present one are closed on purpose
 FULL = 0.85  # of a disk: from there on Elasticsearch puts no new shard on the node (low watermark)
 
 
@@ -86,7 +87,12 @@ def _red(client: Client, prefix: str) -> Iterator[str]:
 
 
 def _blocks(client: Client, prefix: str) -> Iterator[str]:
-    found = client.indices.get_settings(index=f"{prefix}-*", name="index.blocks.*", flat_settings=True)
+    found = client.indices.get_settings(
+        index=[f"{prefix}-{name}" for name in IN_USE],
+        name="index.blocks.*",
+        flat_settings=True,
+        ignore_unavailable=True,
+    )
     for name, each in sorted(found.body.items()):
         blocks = sorted(key for key, value in each["settings"].items() if value == "true")
         if "index.blocks.read_only_allow_delete" in blocks:

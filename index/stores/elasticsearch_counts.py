@@ -54,7 +54,7 @@ class Counting:
             for field, n in sizes.items():
                 whole = field != "aspect" or len(answer[field]["buckets"]) < n
                 if whole and certain(answer[field], n):
-                    found[field] = to_buckets(_pairs(field, answer[field]))[:size]
+                    found[field] = to_buckets(pairs(field, answer[field]))[:size]
             left = [field for field in left if field not in found]
             many *= MANY
         return {field: found[field] for field in fields}
@@ -107,7 +107,7 @@ def certain(answer: Mapping[str, Any], size: int) -> bool:
     return all(bucket["doc_count_error_upper_bound"] == 0 for bucket in buckets)
 
 
-def _pairs(field: Facet, answer: Mapping[str, Any]) -> Counts:
+def pairs(field: Facet, answer: Mapping[str, Any]) -> Counts:
     counts: Counts = Counter()
     for bucket in answer["buckets"]:
         if field == "aspect":

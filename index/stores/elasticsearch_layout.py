@@ -145,9 +145,14 @@ class Layout:
         name = f"{self.mentions}-{number}"
         found = self.client.indices.get_index_template(name=name)["index_templates"][0]["index_template"]
         found["template"]["aliases"] = {self.mentions: {}} if in_use else {}
-        index = found["template"]["settings"]["index"]
-        index["blocks"] = {"write": "true" if closed else "false"}
-        self.client.indices.put_index_template(name=name, **{_argument(key): value for key, value in found.items()})
+        found["template"]["settings"]["index"]["blocks"] = {"write": closed}
+        self.client.indices.put_index_template(
+            name=name,
+            index_patterns=found["index_patterns"],
+            priority=found["priority"],
+            template=found["template"],
+            meta=found["_meta"],
+        )
 
     def make_index(self, index: str, **body: Any) -> None:
         try:
@@ -161,8 +166,3 @@ def generation_number(index: str) -> int:
     """Of a month index; 0 for another."""
     match = _MONTHS.search(index)
     return int(match[1]) if match else 0
-
-
-def _argument(key: str) -> str:
-    """The library's name for a field of a template."""
-    return {"_meta": "meta"}.get(key, key)

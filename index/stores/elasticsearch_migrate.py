@@ -23,12 +23,12 @@ from index.errors import Conflict, StoreError
 from index.stores.elasticsearch_documents import corrections_of, to_document, to_draft, tombstone
 from index.stores.elasticsearch_layout import OLDER, Generation, Layout, generation_number
 from index.stores.elasticsearch_scan import hits
+from index.stores.elasticsearch_state import MIGRATION
 
 BATCH = 500
 LITTLE = 500  # changed documents that are copied while writers wait: about a second
 ROUNDS = 50  # of copying what changed meanwhile, before writers wait whatever is left
 LEASE = 60.0  # seconds without a sign after which a migration counts as ended
-LOCK = "migration"
 
 Told = Callable[[int], None]  # documents copied so far
 Marks = dict[str, int]  # month index -> sequence number up to which it is copied
@@ -186,15 +186,17 @@ class Migration:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        held = self._read(LOCK)
+        held = self._read(MIGRATION)
         if held and held["until"] > time.time() and held["by"] != self._holder:
             raise Conflict(f"A migration runs already ({held['by']}). When it was killed, wait a minute.")
         self._renew()
-        yield
-        self._client.delete(index=self._layout.state, id=LOCK)
+        try:
+            yield
+        finally:
+            self._client.delete(index=self._layout.state, id=MIGRATION)
 
     def _renew(self) -> None:
-        self._write(LOCK, {"by": self._holder, "until": time.time() + LEASE})
+        self._write(MIGRATION, {"by": self._holder, "until": time.time() + LEASE})
 
     def _read(self, name: str) -> Any:
         try:

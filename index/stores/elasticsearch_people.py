@@ -65,7 +65,9 @@ class People:
 
     def values(self, field: str) -> list[str]:
         aggs = {"values": {"terms": {"field": field, "size": MANY_VALUES}}}
-        answer = self._client.search(index=self._layout.mentions, size=0, aggs=aggs)
+        answer = self._client.search(
+            allow_partial_search_results=False, index=self._layout.mentions, size=0, aggs=aggs
+        )
         return [bucket["key"] for bucket in answer["aggregations"]["values"]["buckets"]]
 
     def authors_linked(self, customers: Sequence[str] | None = None) -> list[str]:
@@ -205,6 +207,7 @@ class People:
         """Authors who have or had one of these names, as they are now."""
         parts = [{"terms": {f"author.{field}": list(names)}} for field in ("id", "name", "handle")]
         answer = self._client.search(
+            allow_partial_search_results=False,
             index=self._layout.mentions,
             query={"bool": {"should": parts}},
             size=0,
@@ -219,6 +222,7 @@ class People:
         found: dict[str, Author] = {}
         for start in range(0, len(ids), AT_ONCE):
             answer = self._client.search(
+                allow_partial_search_results=False,
                 index=self._layout.mentions,
                 query={"terms": {"author.id": ids[start : start + AT_ONCE]}},
                 sort=[{"version": {"order": "desc", "missing": 0}}, *NEWEST_FIRST],
@@ -262,6 +266,7 @@ class People:
         """Documents of the index of people, which is refreshed by every write. Mostly one page."""
         sort = [{"score": "desc"}, {"author": "asc"}, {"brand": "asc"}] if by_score else [{"_doc": "asc"}]
         page: list[dict[str, Any]] = self._client.search(
+            allow_partial_search_results=False,
             index=self._layout.people,
             query=query,
             sort=sort,

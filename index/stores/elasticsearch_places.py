@@ -58,7 +58,7 @@ class Places:
 
     def freshen(self) -> None:
         """Before a search: what this process wrote becomes visible, and what others wrote a second ago."""
-        if self._recent or time.monotonic() - self._refreshed > STALE_SECONDS:
+        if self._recent or time.monotonic() > self._refreshed + STALE_SECONDS:
             self.settle()
 
     def settle(self) -> None:
@@ -68,8 +68,9 @@ class Places:
         started = time.monotonic()
         self._client.indices.refresh(index=self._layout.mentions)
         self._refreshed = self._settled = started
-        for start in range(0, len(new), AT_ONCE):
-            self._make_single(new[start : start + AT_ONCE])
+        healed = [self._make_single(new[start : start + AT_ONCE]) for start in range(0, len(new), AT_ONCE)]
+        if any(healed):
+            self._client.indices.refresh(index=self._layout.mentions)
         with self._lock:
             self._unsettled.difference_update(new)
             for mention_id, index in seen.items():
@@ -100,6 +101,7 @@ class Places:
 
     def _search(self, ids: Sequence[str]) -> dict[str, Place]:
         hits = self._client.search(
+            allow_partial_search_results=False,
             index=self._layout.mentions,
             query={"terms": {"id": list(ids)}},
             size=2 * AT_ONCE,
@@ -116,14 +118,24 @@ class Places:
                 singles[mention_id] = kept
         return singles
 
-    def _make_single(self, ids: Sequence[str]) -> None:
+    def _make_single(self, ids: Sequence[str]) -> bool:
+        """Whether any of them was found twice."""
         query = {"terms": {"id": list(ids)}}
-        answer = self._client.search(index=self._layout.mentions, query=query, size=0, track_total_hits=True)
-        if answer["hits"]["total"]["value"] > len(ids):
-            self._search(ids)
+        answer = self._client.search(
+            allow_partial_search_results=False,
+            index=self._layout.mentions,
+            query=query,
+            size=0,
+            track_total_hits=True,
+        )
+        if answer["hits"]["total"]["value"] <= len(ids):
+            return False
+        self._search(ids)
+        return True
 
     def heal(self, mention_id: str, wheres: Sequence[str]) -> Place | None:
         """Of a mention in several places keep the newest version, with the corrections of all."""
+        self._refreshed = 0.0  # the next search must not find what goes here
         for _ in range(ROUNDS):
             hits = self.documents([(mention_id, where) for where in wheres], None)
             if not hits:

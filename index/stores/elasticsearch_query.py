@@ -46,7 +46,7 @@ class Lookups(Protocol):
 def to_dsl(query: MentionQuery, lookups: Lookups, zone: str) -> Dsl:
     """Raises QueryError when the search box cannot be read."""
     node = parse(query.text, zone=zone)
-    must = [PRESENT, *_time(query.since, query.until), *_filters(query), *_people(query, lookups)]
+    must = [PRESENT, *time_range(query.since, query.until), *_filters(query), *_people(query, lookups)]
     must_not = [_any_of("cluster", _clusters(query.not_clusters))] if query.not_clusters else []
     if node:
         parts = node.nodes if isinstance(node, And) else (node,)
@@ -55,7 +55,7 @@ def to_dsl(query: MentionQuery, lookups: Lookups, zone: str) -> Dsl:
     return {"bool": {"filter": must, "must_not": must_not}}
 
 
-def _time(since: datetime | None, until: datetime | None) -> list[Dsl]:
+def time_range(since: datetime | None, until: datetime | None) -> list[Dsl]:
     """By published_at, of which the cluster knows the first and last in each index; where the bound is finer
     than its milliseconds, by the microsecond besides."""
     bounds: dict[str, Any] = {}
@@ -171,9 +171,9 @@ def _field(node: FieldIs, lookups: Lookups) -> Dsl:
         case "is":
             return _any_of("author.id", lookups.authors_linked())
         case "since":
-            return {"bool": {"filter": _time(datetime.fromisoformat(node.value), None)}}
+            return {"bool": {"filter": time_range(datetime.fromisoformat(node.value), None)}}
         case "until":
-            return {"bool": {"filter": _time(None, datetime.fromisoformat(node.value))}}
+            return {"bool": {"filter": time_range(None, datetime.fromisoformat(node.value))}}
         case _:
             return _any_of(FIELDS[node.field], _values_like(node, lookups))
 

@@ -77,7 +77,9 @@ def _remove(layout: Layout, index: str, limit: int) -> int:
 def _span(layout: Layout, index: str) -> tuple[int, float | None, float | None]:
     """How many mentions, and when the first and the last were published, in milliseconds since 1970."""
     bounds = {name: {name: {"field": "published_at"}} for name in ("min", "max")}
-    answer = layout.client.search(index=index, query=PRESENT, size=0, track_total_hits=True, aggs=bounds)
+    answer = layout.client.search(
+        allow_partial_search_results=False, index=index, query=PRESENT, size=0, track_total_hits=True, aggs=bounds
+    )
     found = answer["aggregations"]
     return answer["hits"]["total"]["value"], found["min"]["value"], found["max"]["value"]
 

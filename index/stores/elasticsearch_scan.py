@@ -27,6 +27,7 @@ def hits(
     try:
         while True:
             page = client.search(
+                allow_partial_search_results=False,
                 pit={"id": pit, "keep_alive": KEEP},
                 query=query,
                 sort=list(sort or [{"_shard_doc": "asc"}]),

@@ -19,6 +19,7 @@ from index.stores.traces import Trace, trace_hash
 
 ATTEMPTS = 50
 BATCH = 1000
+MIGRATION = "migration"  # the document that a migration holds as long as it runs
 
 
 class Known(NamedTuple):
@@ -77,6 +78,11 @@ class State:
         while batch := list(islice(rest, BATCH)):
             self._add_erased({trace.hash for trace in batch if trace.version is None})
             self._add_removed({trace.hash: trace.version for trace in batch if trace.version is not None})
+
+    def migrating(self) -> bool:
+        """Whether the indices are just being changed for others (elasticsearch_migrate)."""
+        held = self._get(MIGRATION)
+        return bool(held and held["_source"]["value"]["until"] > time.time())
 
     def foreign(self) -> Iterator[Trace]:
         """The traces of mentions that were taken over."""

@@ -126,7 +126,9 @@ class Writer:
         paging: dict[str, Any] = {"size": AT_ONCE, "sources": [{"author": {"terms": {"field": "author.id"}}}]}
         while True:
             aggs = {"authors": {"composite": paging}}
-            answer = self._client.search(index=self._layout.mentions, size=0, aggs=aggs)["aggregations"]["authors"]
+            answer = self._client.search(
+                allow_partial_search_results=False, index=self._layout.mentions, size=0, aggs=aggs
+            )["aggregations"]["authors"]
             found += self._state.erased(bucket["key"]["author"] for bucket in answer["buckets"])
             if "after_key" not in answer:
                 return found
@@ -199,14 +201,15 @@ class Writer:
         if any(result.kind == BLOCKED for _, result in again):
             if not self._migrating(again):
                 raise blocked(self._client, next(result for _, result in again if result.kind == BLOCKED))
-            self._layout.forget()
             self._places.forget()
         if attempt:
             time.sleep(random.uniform(0.2, 1) * min(PAUSE, 0.01 * 2**attempt))
 
     def _migrating(self, again: Sequence[tuple[Action, Result]]) -> bool:
-        generation = max(map(generation_number, self._layout.all_months()), default=0)
-        return any(generation_number(action.where) != generation for action, _ in again)
+        self._layout.forget()
+        name = self._layout.generation.number
+        elsewhere = any(generation_number(action.where) != name for action, _ in again)
+        return elsewhere or self._state.migrating()
 
     def _look_again(self, again: Sequence[tuple[Action, Result]]) -> dict[str, Place]:
         """What is there now: where the write met something, else anywhere."""

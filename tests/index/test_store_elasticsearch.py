@@ -1,0 +1,265 @@
+"""What only the store in a cluster must hold: races without transactions, months, refused documents, migration."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import elastic
+import msgspec
+import naive_store as naive
+import pytest
+from elastic_transport import ConnectionError as Cut
+from elastic_transport import Urllib3HttpNode as HttpNode
+
+from index.documents import Author, Correction, Mention, Record
+from index.errors import Rejected, StoreError
+from index.query import MentionQuery
+from index.settings import Settings
+from index.stores import elasticsearch as elasticsearch_module
+from index.stores import elasticsearch_layout, open_store
+from index.stores.draft import Draft
+from index.stores.elasticsearch import ElasticsearchStore, wanted_generation
+from index.stores.elasticsearch_bulk import Action, send
+from index.stores.elasticsearch_documents import to_document
+from index.stores.elasticsearch_migrate import Migration
+from index.stores.elasticsearch_retention import drop_before, months
+
+record, NOW = naive.record, naive.NOW
+OTHER_MONTH = NOW - timedelta(days=40)
+EVERYTHING = MentionQuery()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, elasticsearch_address: str) -> Settings:
+    settings = Settings(home=tmp_path, store=elasticsearch_address)
+    open_store(settings).close()
+    elastic.empty(elasticsearch_address)
+    return settings
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[ElasticsearchStore]:
+    opened = another(settings)
+    yield opened
+    opened.close()
+
+
+def another(settings: Settings) -> ElasticsearchStore:
+    """A store as another process has it."""
+    opened = open_store(settings)
+    assert isinstance(opened, ElasticsearchStore)
+    return opened
+
+
+def label(value: str, number: int = 1) -> Correction:
+    return Correction(mention_id=f"weibo:{number}", field="sentiment", value=value, by="me", at=NOW)
+
+
+def test_an_edit_to_another_month_keeps_what_a_person_said(store: ElasticsearchStore) -> None:
+    store.save([record(1, at=OTHER_MONTH, version=1)])
+    store.correct(label("positive"))
+    assert store.save([record(1, "改", version=2)]) == ["updated"]
+    (hit,) = store.search(EVERYTHING).hits
+    assert (hit.record.mention.published_at, hit.record.sentiment) == (NOW, "positive")
+    assert store.count(MentionQuery(since=NOW - timedelta(days=1))) == 1
+    assert store.count(MentionQuery(until=NOW - timedelta(days=1))) == 0
+
+
+def test_two_writers_that_put_one_mention_into_two_months_leave_one(settings: Settings) -> None:
+    """Both look before either has written, so both find nothing; each corrects its own; one mention stays."""
+    first, second = another(settings), another(settings)
+    late, early = record(1, "新", version=2), record(1, "旧", at=OTHER_MONTH, version=1)
+    for store, said in ((first, late), (second, early)):
+        assert store._places.locate(["weibo:1"]) == {}
+        blind(store, said)
+    assert first.count(EVERYTHING) == 1
+    assert [r.mention.text for r in second.scan(EVERYTHING)] == ["新"]
+    first.close()
+    second.close()
+
+
+def blind(store: ElasticsearchStore, said: Record) -> None:
+    """Write as a writer does who looked before anybody else wrote."""
+    where = store.layout.month(said.mention.published_at)
+    actions = [Action(where, said.mention.id, to_document(Draft(said), ()))]
+    assert all(result.done for result in send(store.client, actions))
+    store._places.wrote(actions)
+
+
+def test_a_mention_in_two_places_keeps_the_corrections_of_both(settings: Settings) -> None:
+    first, second = another(settings), another(settings)
+    blind(first, record(1, version=2))
+    blind(second, record(1, at=OTHER_MONTH, version=1))
+    where = second.layout.month(OTHER_MONTH)
+    source = second.client.get(index=where, id="weibo:1")["_source"]
+    source["corrections"] = [msgspec.to_builtins(label("positive"))]
+    second.client.index(index=where, id="weibo:1", document=source)
+    corrected = first.correct(Correction(mention_id="weibo:1", field="intents", value="praise", by="me", at=NOW))
+    assert (corrected.sentiment, corrected.analysis.intents) == ("positive", ("praise",))
+    assert first.count(EVERYTHING) == 1
+    first.close()
+    second.close()
+
+
+def test_eight_writers_of_the_same_mentions_in_any_month_and_version(settings: Settings) -> None:
+    days = (NOW, OTHER_MONTH, NOW - timedelta(days=70))
+    edits = [record(n, f"第{v}版", at=days[(n + v) % 3], version=v) for n in range(20) for v in range(1, 6)]
+
+    def write(turn: int) -> None:
+        store = another(settings)
+        turned = edits[turn * 12 :] + edits[: turn * 12]
+        for start in range(0, len(turned), 20):
+            store.save(turned[start : start + 20])
+            store.correct(label("positive", int(turned[start].mention.id.partition(":")[2])))
+        store.count(EVERYTHING)  # the last look at what it wrote
+        store.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    with_fresh_eyes = another(settings)
+    assert with_fresh_eyes.count(EVERYTHING) == 20
+    assert {r.mention.version for r in with_fresh_eyes.scan(EVERYTHING)} == {5}
+    assert {r.corrected_sentiment for r in with_fresh_eyes.scan(EVERYTHING)} == {"positive"}
+    with_fresh_eyes.close()
+
+
+def test_a_request_whose_answer_was_lost_is_not_written_twice(
+    store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cluster has done the work, the connection breaks before it can say so."""
+    whole = HttpNode.perform_request
+    left = [2]
+
+    def torn(node: HttpNode, method: str, target: str, *given: Any, **named: Any) -> Any:
+        answer = whole(node, method, target, *given, **named)
+        if target.startswith("/_bulk") and left[0]:
+            left[0] -= 1
+            raise Cut("the cable is out")
+        return answer
+
+    monkeypatch.setattr(HttpNode, "perform_request", torn)
+    assert store.save([record(1, version=1), record(2, version=1)]) == ["inserted", "inserted"]
+    left[0] = 1
+    assert store.save([record(1, "改", version=2), record(3)]) == ["updated", "inserted"]
+    assert left == [0]
+    assert {r.mention.text for r in store.get(["weibo:1"]) if r} == {"改"}
+    assert store.count(EVERYTHING) == 3
+
+
+def test_a_refused_mention_is_named_with_the_reason_and_the_others_are_kept(store: ElasticsearchStore) -> None:
+    huge = record(2, brands=("长" * 20_000,))
+    with pytest.raises(Rejected, match="brands") as caught:
+        store.save([record(1), huge, record(3)])
+    assert list(caught.value.reasons) == ["weibo:2"]
+    assert sorted(r.mention.id for r in store.scan(EVERYTHING)) == ["weibo:1", "weibo:3"]
+
+
+def test_a_period_asks_only_the_months_it_touches(store: ElasticsearchStore) -> None:
+    store.save([record(n, at=NOW - timedelta(days=40 * n)) for n in range(5)])
+    for query in (MentionQuery(since=NOW - timedelta(days=30)), MentionQuery(since=NOW, until=NOW + timedelta(1))):
+        dsl = store._people.dsl(query)
+        shards = store._counting.ask(dsl, {})["_shards"]
+        asked = shards["total"] - shards["skipped"]
+        assert shards["total"] >= 5
+        assert asked <= 2  # an index of which everything was deleted by another test knows no bounds
+        assert store.count(query) == 1
+
+
+def test_old_months_go_whole_and_old_mentions_one_by_one(store: ElasticsearchStore) -> None:
+    store.save([record(n, at=NOW - timedelta(days=40 * n), version=1) for n in range(4)])
+    store.save([record(4, at=datetime(2011, 1, 1, tzinfo=UTC)), record(3, at=NOW, version=2)])
+    dropped = drop_before(store.layout, NOW - timedelta(days=30))
+    assert dropped.mentions == 3
+    assert sorted(r.mention.id for r in store.scan(EVERYTHING)) == ["weibo:0", "weibo:3"]
+    left = {name for name in store.layout.all_months() if name not in dropped.indices}
+    assert len(dropped.indices) == 2
+    assert {month["index"] for month in months(store.layout)} == left
+    assert store.save([record(9, at=NOW - timedelta(days=40))]) == ["inserted"]
+
+
+@pytest.mark.parametrize(
+    ("part", "document"), [(None, Mention), ("author", Author), ("corrections", Correction)], ids=str
+)
+def test_the_strict_mapping_knows_every_field(part: str | None, document: type[msgspec.Struct]) -> None:
+    mapping = elasticsearch_layout.template("mentions")["mappings"]
+    properties = (mapping["properties"][part] if part else mapping)["properties"]
+    assert set(document.__struct_fields__) - {"deleted"} <= set(properties)
+
+
+def newer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next version of Earshot: its mapping has one more field."""
+    body = msgspec.json.decode(msgspec.json.encode(elasticsearch_layout.template("mentions")))
+    body["mappings"]["_meta"]["version"] += 1
+    body["mappings"]["properties"]["mood"] = {"type": "keyword"}
+    before = elasticsearch_layout.template
+    monkeypatch.setattr(elasticsearch_layout, "template", lambda name: body if name == "mentions" else before(name))
+    monkeypatch.setattr(elasticsearch_module, "template", elasticsearch_layout.template)
+
+
+@contextmanager
+def stopping(stop: threading.Event) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        stop.set()
+
+
+def test_a_newer_mapping_is_switched_to_while_writers_write_and_back(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, writer = another(settings), another(settings)
+    store.save([record(n, at=NOW - timedelta(days=n % 50), author="gone" if n == 7 else "a") for n in range(200)])
+    store.correct(label("positive"))
+    store.delete(["weibo:2"])
+    stop = threading.Event()
+    said: Queue[str] = Queue()
+
+    def write(turn: int) -> list[str]:
+        """New mentions in several months and edits of two old ones, one after the other."""
+        mine = []
+        for n in count(1000 + turn, 2):
+            if stop.is_set():
+                return mine
+            edit = record(turn, f"改{n}", version=10**13 + n)
+            assert writer.save([record(n, at=NOW - timedelta(days=n % 70)), edit]) == ["inserted", "updated"]
+            mine.append(f"weibo:{n}")
+            said.put(mine[-1])
+        raise AssertionError
+
+    first = store.layout.generation
+    newer(monkeypatch)
+    with pytest.raises(StoreError, match="earshot index migrate"):
+        open_store(settings)
+    with ThreadPoolExecutor(2) as pool, stopping(stop):
+        writing = [pool.submit(write, turn) for turn in range(2)]
+        moved = Migration(store.layout).forward(wanted_generation(settings))
+        assert moved
+        assert moved.generation.version == first.version + 1
+        store.erase_author("weibo:gone")
+        for _ in range(said.qsize() + 4):
+            said.get(timeout=120)
+        returned = Migration(store.layout).back()
+        for _ in range(said.qsize() + 4):
+            said.get(timeout=120)
+        stop.set()
+        mine = {mention_id for each in writing for mention_id in each.result()}
+    assert returned.generation == first
+    monkeypatch.undo()
+    fresh = another(settings)
+    kept = {f"weibo:{n}" for n in range(200)} - {"weibo:2", "weibo:7"} | mine
+    assert {r.mention.id for r in fresh.scan(EVERYTHING)} == kept
+    assert fresh.count(EVERYTHING) == len(kept)
+    edited = {r.mention.id: r for r in fresh.scan(MentionQuery(authors=("weibo:u0", "weibo:u1")))}
+    assert edited["weibo:1"].sentiment == "positive"
+    assert Migration(fresh.layout).finish()
+    assert fresh.save([record(5000)]) == ["inserted"]
+    for each in (store, writer, fresh):
+        each.close()
