@@ -104,6 +104,15 @@ class Worker:
     def holds_something(self, inbox: Inbox) -> bool:
         return any(f".{self.process.pid}." in name for name in inbox.health()["workers"])
 
+    def is_caught_with_something(self, inbox: Inbox) -> bool:
+        """Stopped with a batch in hand; runs on when it had none."""
+        if self.holds_something(inbox):
+            self.process.send_signal(signal.SIGSTOP)
+            if self.holds_something(inbox):
+                return True
+            self.process.send_signal(signal.SIGCONT)
+        return False
+
     def end(self) -> int:
         """How many mentions it says it has finished."""
         self.process.terminate()
@@ -154,7 +163,8 @@ def measure(workers: int, settings: Settings, arguments: argparse.Namespace, red
         fill(inbox, arguments.mentions, name)
         if kill:
             victim = team.pop()
-            _until(lambda: inbox.depth() < 0.7 * arguments.mentions and victim.holds_something(inbox))
+            _until(lambda: inbox.depth() < 0.7 * arguments.mentions)
+            _until(lambda: victim.is_caught_with_something(inbox))
             victim.process.kill()
             victim.process.wait()
         _until(lambda: inbox.depth() == 0)

@@ -10,7 +10,7 @@ import urllib.request
 import servers
 
 NODES = 3
-JOINED_WITHIN = 300.0  # seconds
+JOINED_WITHIN = 600.0  # seconds
 
 
 class Three:

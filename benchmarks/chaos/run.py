@@ -56,8 +56,8 @@ class Stage:
     def seconds(self, full: float) -> float:
         return self.arguments.seconds or full
 
-    def until_saved(self, share: float) -> None:
-        self.scene.until(lambda: self.scene.saved() >= share * len(self.scene.expected))
+    def until_worked(self, share: float) -> None:
+        self.scene.until(lambda: self.scene.worked() >= share * len(self.scene.expected))
 
     def restart_redis(self) -> None:
         port = int(self.redis.url.rpartition(":")[2].partition("/")[0])
@@ -90,7 +90,7 @@ def _elastic(fault: str, store: str) -> servers.Server | Three | None:
 
 
 def redis_away(stage: Stage) -> dict[str, Any]:
-    stage.until_saved(0.2)
+    stage.until_worked(0.2)
     return _away(stage.redis, stage.seconds(60.0))
 
 
@@ -104,7 +104,7 @@ def _away(server: servers.Server, seconds: float) -> dict[str, Any]:
 def redis_killed(stage: Stage) -> dict[str, Any]:
     kills = stage.times(10)
     for number in range(1, kills + 1):
-        stage.until_saved(0.9 * number / (kills + 1))
+        stage.until_worked(0.9 * number / (kills + 1))
         stage.restart_redis()
     return {"kills": kills}
 
@@ -113,7 +113,7 @@ def workers_killed(stage: Stage) -> dict[str, Any]:
     workers = [child for child in stage.scene.children if child.name.startswith("work")]
     kills = stage.times(50)
     for number in range(1, kills + 1):
-        stage.until_saved(0.9 * number / (kills + 1))
+        stage.until_worked(0.9 * number / (kills + 1))
         time.sleep(stage.dice.uniform(0.0, 0.3))
         stage.dice.choice(workers).kill()
     return {"kills": {child.name: child.kills for child in workers}}
@@ -122,7 +122,7 @@ def workers_killed(stage: Stage) -> dict[str, Any]:
 def worker_paused(stage: Stage) -> dict[str, Any]:
     """Everything the paused worker holds is done by others, and edited, before it wakes."""
     scene = stage.scene
-    stage.until_saved(0.1)
+    stage.until_worked(0.1)
     with stage.store_busy():  # so that a worker is met with a batch in hand
         scene.until(lambda: scene.holding("work"))
         sleeper = scene.holding("work")[0]
@@ -137,7 +137,7 @@ def worker_paused(stage: Stage) -> dict[str, Any]:
 def store_away(stage: Stage) -> dict[str, Any]:
     if not isinstance(stage.elastic, servers.Server):
         raise SystemExit("store-away needs --store elasticsearch")
-    stage.until_saved(0.2)
+    stage.until_worked(0.2)
     return _away(stage.elastic, stage.seconds(60.0))
 
 
@@ -147,7 +147,7 @@ def node_killed(stage: Stage) -> dict[str, Any]:
     kills = stage.times(10)
     killed = []
     for number in range(1, kills + 1):
-        stage.until_saved(0.9 * number / (kills + 1))
+        stage.until_worked(0.9 * number / (kills + 1))
         time.sleep(stage.dice.uniform(0.0, 2.0))
         killed.append(stage.elastic.kill_one(stage.dice))
     return {"killed_nodes": killed}

@@ -181,9 +181,9 @@ class Scene:
         if self.child("import").done and not any(child.name == "edits" for child in self.children):
             self.start("edits", *self._importing("edits"))
 
-    def saved(self) -> int:
-        """Counted as saved, 0 while nobody can say."""
-        return self._asked(lambda counts: sum(each["saved"] for each in counts.values()))
+    def worked(self) -> int:
+        """How many have come out of the inbox well, 0 while nobody can say."""
+        return self._asked(lambda counts: sum(each["saved"] + each["duplicate"] for each in counts.values()))
 
     def holding(self, name: str) -> list[Child]:
         """Those whose name begins so and that have a batch in hand now."""
@@ -220,7 +220,7 @@ class Scene:
     def finish(self) -> None:
         """Wait until both files and the site have been brought and worked, then end everything in order."""
         self.until(lambda: any(child.name == "edits" and child.done for child in self.children))
-        self.until(lambda: self.saved() and not self._asked(_queued) and self._all_there())
+        self.until(lambda: self.worked() and not self._asked(_queued) and self._all_there())
         for child in self.children:
             child.end()
         self.children.clear()
