@@ -6,6 +6,7 @@ all the while, as the desk does. Bar: p95 under 5 seconds.
 
     python benchmarks/latency.py                 60 seconds at 20 a second
     python benchmarks/latency.py --rate 40 --seconds 120
+    python benchmarks/latency.py --records postgresql://earshot@db/empty      the records in an empty PostgreSQL
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from index.records.protocol import Records
 from index.settings import Settings, load
 
 CONFIG = """
+records = "{records}"
+
 [[brands]]
 name = "茶茶"
 
@@ -106,6 +109,8 @@ def feed(inbox: Inbox, rate: float, seconds: float) -> dict[str, float]:
 def measure(settings: Settings, rate: float, seconds: float) -> tuple[list[float], int]:
     """Seconds from arrival to case, and how many complaints made no case (the model's judgement, not a loss)."""
     inbox, records = open_inbox(settings), open_records(settings)
+    if records.one("SELECT 1 FROM cases LIMIT 1"):
+        raise SystemExit("these records hold cases: name an empty database")
     worker = subprocess.Popen(
         [sys.executable, "-m", "dashboard.cli", "work"], env={**os.environ, "EARSHOT_HOME": str(settings.home)}
     )
@@ -145,9 +150,10 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=20.0, help="mentions a second")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--bar", type=float, default=5.0, help="p95 in seconds")
+    parser.add_argument("--records", default="sqlite:records.sqlite", help="address of an empty database")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        (Path(home) / "earshot.toml").write_text(CONFIG, encoding="utf-8")
+        (Path(home) / "earshot.toml").write_text(CONFIG.format(records=arguments.records), encoding="utf-8")
         waits, silent = measure(load(Path(home)), arguments.rate, arguments.seconds)
     worker_cpu = resource.getrusage(resource.RUSAGE_CHILDREN)
     p50, p95 = np.percentile(waits, (50, 95)) if waits else (float("nan"), float("nan"))

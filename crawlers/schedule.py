@@ -9,7 +9,7 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -23,10 +23,11 @@ from crawlers.options import Options
 from crawlers.platforms import connector_for
 from crawlers.recent import Recent
 from index import log, metrics
-from index.errors import InboxError, InboxFull, SettingsError, SourceError, StoreError
+from index.claims import CLAIM, Claims
+from index.errors import Conflict, InboxError, InboxFull, SettingsError, SourceError, StoreError
 from index.inbox.protocol import Inbox
 from index.settings import Settings, Source, secret
-from index.sources import Sources, fingerprint, state_of
+from index.sources import Sources, Standing, fingerprint, state_of
 
 PAGES_A_POLL = 500  # then the other sources have their turn; a long history goes on at once afterwards
 GLANCE = 0.25  # seconds between looks at the stop signal
@@ -66,6 +67,9 @@ class Crawl:
     ) -> None:
         self.settings, self.clock = settings, clock
         self.sources = Sources(settings)
+        self.claims = Claims(self.sources.records)
+        self.polling: set[str] = set()
+        self._renewed = clock()
         self.dice = random.Random()
         self._intake = Intake(settings, inbox, store, clock=clock, when_full=self._hold_up)
         self._stop, self._closing = stop, threading.Event()
@@ -88,6 +92,7 @@ class Crawl:
         (StoreError, InboxError)."""
         total, error = Counts(), None
         begun = time.monotonic()
+        self.polling.add(source.name)
         try:
             reader = self._reader(source)
             cursor, recent = self.sources.cursor(source.name), Recent(self.sources.recent(source.name))
@@ -102,11 +107,17 @@ class Crawl:
             error = self._failed(source, problem)
         except InboxFull:
             _log.info("stopped while the inbox was full", source=source.name)
+        except Conflict as taken:  # this process stood still for longer than its claim
+            error = str(taken)
+            _log.warning("poll ended", source=source.name, reason=error)
         except (StoreError, InboxError):
             raise
         except Exception as bug:  # noqa: BLE001 (the edge of one source: its bug must not stop the others)
             _log.exception("poll failed", source=source.name)
             error = self._failed(source, SourceError(f"{type(bug).__name__}: {bug}. This is a bug; see the log."))
+        finally:
+            self.polling.discard(source.name)
+            self.claims.release(source.name)
         metrics.POLL_SECONDS.labels(source.name).observe(time.monotonic() - begun)
         on_progress(Progress(source=source.name, counts=total, done=True, error=error))
         return total
@@ -138,6 +149,7 @@ class Crawl:
             platform=source.platform,
             next_poll_at=following,
             fingerprint=self.fingerprints[source.name],
+            owner=self.claims.owner,
         )
         if last and page.more:
             _log.info("long history goes on", source=source.name)
@@ -147,15 +159,42 @@ class Crawl:
         now, standing = self.clock(), self.sources.standings().get(source.name)
         verdict = timing.after_failure(problem, standing.failures if standing else 0, now, self.dice)
         mark = self.fingerprints[source.name]
-        self.sources.fail(
-            source.name, verdict.kind, verdict.message, verdict.next_poll_at, at=now, platform=source.platform,
-            fingerprint=mark,
-        )  # fmt: skip
+        try:
+            self.sources.fail(
+                source.name, verdict.kind, verdict.message, verdict.next_poll_at, at=now, platform=source.platform,
+                fingerprint=mark, owner=self.claims.owner,
+            )  # fmt: skip
+        except Conflict as taken:  # its standing is the other gatherer's now
+            return str(taken)
         _log.warning("source failed", source=source.name, kind=verdict.kind, message=verdict.message)
         return verdict.message
 
     def due(self) -> list[Source]:
-        return timing.due(self.settings.sources, self.sources.standings(), self.fingerprints, self.clock())
+        """What to poll now and nobody polls; each of it claimed."""
+        now, standings = self.clock(), self.sources.standings()
+        return self._claimed(timing.due(self.settings.sources, standings, self.fingerprints, now), standings, now)
+
+    def ready(self) -> list[Source]:
+        """Every enabled source but those that rest after trouble: asked for once, a source need not be due."""
+        now, standings = self.clock(), self.sources.standings()
+        due = {s.name for s in timing.due(self.settings.sources, standings, self.fingerprints, now)}
+        resting = {name for name, standing in standings.items() if standing.error_kind and name not in due}
+        wanted = [source for source in self.settings.sources if source.enabled and source.name not in resting]
+        return self._claimed(wanted, standings, now)
+
+    def _claimed(self, wanted: list[Source], standings: Mapping[str, Standing], now: datetime) -> list[Source]:
+        """Those of the wanted ones that nobody polls, claimed; `poll` releases them."""
+        taken = self.claims.of_others(now) | self.polling if wanted else set()
+        polls = {name: standing.polls for name, standing in standings.items()}
+        free = [source for source in wanted if source.name not in taken]
+        return [source for source in free if self.claims.take(source.name, polls.get(source.name, 0), now)]
+
+    def keep_claims(self) -> None:
+        """Renew the claims of the polls under way, well before they end."""
+        now = self.clock()
+        if self.polling and now - self._renewed > CLAIM / 4:
+            self._renewed = now
+            self.claims.renew(self.polling, now)
 
     def watch_silence(self) -> None:
         """Warn once when a source falls silent."""
@@ -223,21 +262,15 @@ async def run(
     polls = _Polls(crawl, on_progress or (lambda _: None))
     try:
         if once:
-            polls.start(_ready(crawl))
+            polls.start(crawl.ready())
             while await polls.glance() and not stop.is_set():
-                pass
+                crawl.keep_claims()
         while not (once or stop.is_set()):
             polls.start(crawl.due())
             crawl.watch_silence()
+            crawl.keep_claims()
             await polls.glance()
     finally:
         await polls.cancel()
         await crawl.close()
     return polls.totals
-
-
-def _ready(crawl: Crawl) -> list[Source]:
-    """Every enabled source but those that rest after trouble: asked for once, a source need not be due."""
-    standings, due = crawl.sources.standings(), {source.name for source in crawl.due()}
-    resting = {name for name, standing in standings.items() if standing.error_kind and name not in due}
-    return [source for source in crawl.settings.sources if source.enabled and source.name not in resting]

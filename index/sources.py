@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from index.claims import still_claimed
 from index.documents import Document
 from index.records import open_records
 from index.records.protocol import Records, Row
@@ -68,17 +69,17 @@ class Sources:
     """Safe from several processes at once. Raises StoreError when the records database is unusable."""
 
     def __init__(self, settings: Settings, records: Records | None = None) -> None:
-        self._records = records or open_records(settings)
+        self.records = records or open_records(settings)
 
     def cursor(self, name: str) -> dict[str, Any]:
         """Where to go on; {} for a source that was never read."""
-        row = self._records.one("SELECT cursor FROM sources WHERE name = ?", (name,))
+        row = self.records.one("SELECT cursor FROM sources WHERE name = ?", (name,))
         cursor: dict[str, Any] = msgspec.json.decode(row[0]) if row else {}
         return cursor
 
     def recent(self, name: str) -> bytes:
         """What `save` was given as `recent`; empty for a source that was never read."""
-        row = self._records.one("SELECT recent FROM sources WHERE name = ?", (name,))
+        row = self.records.one("SELECT recent FROM sources WHERE name = ?", (name,))
         return bytes(row[0]) if row else b""
 
     def save(
@@ -93,11 +94,12 @@ class Sources:
         platform: str | None = None,
         next_poll_at: datetime | None = None,
         fingerprint: str | None = None,
+        owner: str | None = None,
     ) -> None:
         """A good answer: move the cursor, forget the last error. `alive`: something new was read, even if it
-        spoke of no brand."""
+        spoke of no brand. `owner`: of the claim it was polled under; raises Conflict when another has it now."""
         seen = _seconds(at) if new_items or alive else None
-        self._records.run(
+        self._write(
             """INSERT INTO sources (name, platform, cursor, recent, fingerprint, first_at, last_poll_at,
                                     last_seen_at, next_poll_at, polls, items)
                VALUES (:name, :platform, :cursor, coalesce(:recent, :nothing), :fingerprint, :at, :at, :seen,
@@ -115,6 +117,7 @@ class Sources:
                 "recent": recent, "nothing": b"", "fingerprint": fingerprint, "at": _seconds(at), "seen": seen,
                 "next": _seconds(next_poll_at), "new": new_items,
             },
+            owner,
         )  # fmt: skip
 
     def fail(
@@ -127,9 +130,10 @@ class Sources:
         at: datetime | None = None,
         platform: str | None = None,
         fingerprint: str | None = None,
+        owner: str | None = None,
     ) -> None:
-        """A bad answer: keep the cursor, note the error."""
-        self._records.run(
+        """A bad answer: keep the cursor, note the error. `owner` as in `save`."""
+        self._write(
             """INSERT INTO sources (name, platform, fingerprint, first_at, last_poll_at, next_poll_at, last_error,
                                     error_kind, failures, polls)
                VALUES (:name, :platform, :fingerprint, :at, :at, :next, :error, :kind, 1, 1)
@@ -144,11 +148,12 @@ class Sources:
                 "at": _seconds(at or datetime.now(UTC)), "next": _seconds(next_poll_at), "error": message[:2000],
                 "kind": kind,
             },
+            owner,
         )  # fmt: skip
 
     def seen(self, name: str, at: datetime, items: int = 1, *, platform: str | None = None) -> None:
         """Something came in without a poll: a file was imported, a mention was pushed."""
-        self._records.run(
+        self.records.run(
             """INSERT INTO sources (name, platform, first_at, last_seen_at, items)
                VALUES (:name, :platform, :at, :at, :items)
                ON CONFLICT (name) DO UPDATE SET
@@ -161,7 +166,7 @@ class Sources:
 
     def standings(self) -> dict[str, Standing]:
         """Every source that was ever tried, by name."""
-        rows = self._records.all(f"SELECT {_COLUMNS} FROM sources ORDER BY name")  # noqa: S608 (a constant)
+        rows = self.records.all(f"SELECT {_COLUMNS} FROM sources ORDER BY name")  # noqa: S608 (a constant)
         return {row[0]: _standing(row) for row in rows}
 
     def health(self, settings: Settings, now: datetime | None = None) -> list[SourceHealth]:
@@ -172,7 +177,13 @@ class Sources:
         return listed + [_health(None, standing, now) for standing in standings.values()]
 
     def close(self) -> None:
-        self._records.close()
+        self.records.close()
+
+    def _write(self, sql: str, values: dict[str, Any], owner: str | None) -> None:
+        with self.records.write() as transaction:
+            if owner is not None:
+                still_claimed(transaction, values["name"], owner)
+            transaction.run(sql, values)
 
 
 def state_of(source: Source | None, standing: Standing | None, now: datetime) -> State:

@@ -15,3 +15,10 @@ CREATE TABLE IF NOT EXISTS sources (
     polls INTEGER NOT NULL DEFAULT 0,
     items INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+
+-- Which gatherer polls a source, see claims.py. The owner stays when the claim has ended: who comes late is known by it.
+CREATE TABLE IF NOT EXISTS source_claims (
+    name TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    until REAL NOT NULL                  -- when another gatherer may take the source over
+) STRICT;

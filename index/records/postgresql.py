@@ -3,7 +3,7 @@
 A transaction that writes first takes one advisory lock, so that there is one writer at a time, as SQLite has it:
 no step is decided on what another one is about to change, nothing has to be tried again, ids are handed out in
 the order in which they can be seen. A machine that dies or sleeps while it holds the lock loses its session after
-PATIENCE seconds, with everything it had not committed.
+SILENCE seconds, with everything it had not committed.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.array import ListDumper
 from psycopg.types.string import StrDumper
 
-from index.errors import SettingsError
+from index.errors import SettingsError, StoreError
 from index.records.dialect import for_psycopg, schema_for_postgresql
 from index.records.postgresql_faults import UNUSABLE, explained
 from index.records.protocol import PASSWORD, Row, Values
 
-PATIENCE = 30  # seconds to wait for the lock, and until a writer that has gone silent loses it
+SILENCE = 20  # seconds until a writer that stands still loses the lock, and what it has not committed
+PATIENCE = 30  # seconds to wait for the lock
+OLDEST = 14_00_00  # the first with CREATE OR REPLACE TRIGGER
 KEPT = 8  # idle connections of a process
-_NETWORK = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4}
-_SESSION = f"""
-SET lock_timeout = '{PATIENCE}s'; SET idle_in_transaction_session_timeout = '{PATIENCE}s';
-SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4
-"""
+_NETWORK = {  # a server that has gone is noticed within half a minute
+    "connect_timeout": 10, "tcp_user_timeout": 20_000,
+    "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4,
+}  # fmt: skip
 _BEGIN = """
 BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(691234713, hashtext(current_schema()))
 """
@@ -80,7 +81,7 @@ class PostgreSQLRecords:
     def all(self, sql: str, values: Values = ()) -> list[Row]:
         with self._explained():
             connection, cursor = self._first(sql, values)
-            rows = cursor.fetchall()
+            rows = cursor.fetchall() if cursor.description else []
             self._keep(connection)
             return rows
 
@@ -107,9 +108,10 @@ class PostgreSQLRecords:
     def scrub(self) -> None:
         """No statement finds erased rows any more; this also frees their places in the tables' files.
         docs/records.md says what else an operator may want to empty."""
-        with self._explained():
-            connection, _ = self._first("VACUUM")
-            self._keep(connection)
+        ours = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema()"
+        tables = self.all(f"{ours} AND tableowner = current_user")
+        if tables:
+            self.all(f"VACUUM (SKIP_LOCKED) {', '.join(name for (name,) in tables)}")
 
     def health(self) -> dict[str, Any]:
         (facts,) = self.all(
@@ -132,9 +134,19 @@ class PostgreSQLRecords:
         known = self.one("SELECT to_regclass('schema_made') IS NOT NULL") == (True,)
         if known and self.one("SELECT 1 FROM schema_made WHERE digest = ?", (digest,)):
             return
+        self._check_server()
         with self.write() as transaction:
             transaction.script(schema_for_postgresql(schema))
             transaction.run("INSERT INTO schema_made VALUES (?) ON CONFLICT DO NOTHING", (digest,))
+
+    def _check_server(self) -> None:
+        (facts,) = self.all("SELECT current_setting('server_version_num')::int, current_setting('server_encoding')")
+        if facts[0] < OLDEST:
+            raise StoreError(f"{self.address} is PostgreSQL {facts[0] // 10000}: use {OLDEST // 10000} or newer.")
+        if facts[1] != "UTF8":
+            raise StoreError(
+                f"{self.address} keeps text as {facts[1]}: createdb --encoding UTF8 --template template0 DATABASE"
+            )
 
     def _first(self, sql: str, values: Values = ()) -> tuple[Connection, psycopg.Cursor[Row]]:
         """The first statement of a piece of work. A kept connection may have died since (the server was
@@ -156,7 +168,10 @@ class PostgreSQLRecords:
         )
         connection.adapters.register_dumper(str, _Text)
         connection.adapters.register_dumper(list, _List)
-        connection.execute(_SESSION)
+        connection.execute(
+            f"SET lock_timeout = '{PATIENCE}s'; SET idle_in_transaction_session_timeout = '{SILENCE}s';"
+            " SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4"
+        )
         return connection
 
     def _kept(self) -> Connection | None:

@@ -124,8 +124,8 @@ def test_one_word_on_a_source(standing: Standing | None, state: str) -> None:
 
 
 @pytest.fixture
-def sources(tmp_path: Path) -> Iterator[Sources]:
-    made = Sources(Settings(home=tmp_path))
+def sources(tmp_path: Path, records_address: str) -> Iterator[Sources]:
+    made = Sources(Settings(home=tmp_path, records=records_address))
     yield made
     made.close()
 
