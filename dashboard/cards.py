@@ -53,10 +53,11 @@ def author_name(mention: Mention) -> str:
 
 
 def facts(mention: Mention) -> str:
-    """Platform, place, age, audience and engagement, as far as known."""
+    """Platform, brands, age, place, audience and engagement, as far as known."""
     author, counts = mention.author, mention.engagement
     known = [
         words.name("platform", mention.platform),
+        " / ".join(mention.brands),
         words.name("kind", mention.kind) if mention.kind != "post" else None,
         words.when(mention.published_at),
         mention.region or (author.region if author else None),

@@ -50,6 +50,13 @@ def test_values_in_the_url_that_mean_nothing_are_ignored(home, open_page):
     assert count(page) > 0
 
 
+def test_each_card_says_of_which_brand_it_speaks(home, open_page):
+    shown = bodies(open_page("mentions", period="all", platform=["douyin"], sort="engagement"))
+    said = [part.split("</span>")[0] for part in shown.split('<span class="muted">抖音 · ')[1:]]
+    assert said
+    assert {facts.split(" · ")[0] for facts in said} <= {"星云奶茶", "云岭茶铺", "山野咖啡"}
+
+
 def test_search_marks_the_words_found(home, open_page):
     page = open_page("mentions", q="太甜", period="all")
     assert "<mark>太甜</mark>" in bodies(page)
