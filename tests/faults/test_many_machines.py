@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,9 @@ def test_nothing_is_lost_doubled_or_older(fault: tuple[str, ...]) -> None:
     assert report["saved_counted"] + report["duplicates_counted"] >= 360, "30 of them were edited"
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="network namespaces need root")
+@pytest.mark.skipif(
+    os.getuid() != 0 or shutil.which("ip") is None, reason="network namespaces need root and iproute2"
+)
 def test_four_workers_on_two_machines_analyse_each_mention_once() -> None:
     size = ("--model", "words", "--mentions", "1500", "--workers", "4", "--lease", "20")
     once, killed, verdict = benchmark("many_workers.py", *size)
