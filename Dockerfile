@@ -7,7 +7,7 @@ COPY index ./index
 COPY crawlers ./crawlers
 COPY nlp ./nlp
 COPY dashboard ./dashboard
-RUN pip install --no-cache-dir .
+RUN pip install --no-cache-dir ".[cluster]"
 
 USER earshot
 ENV EARSHOT_HOME=/data

@@ -1,6 +1,7 @@
 """What the project promises about itself: settings are documented, container files are valid, words are kept."""
 
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -43,6 +44,40 @@ def test_compose_file_binds_to_this_machine_only_and_drops_rights() -> None:
     for service in services.values():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
     assert services["earshot"]["cap_drop"] == ["ALL"]
+
+
+def test_compose_brings_the_official_servers_each_with_a_health_check() -> None:
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    services = compose["services"]
+    clustered = {name: each for name, each in services.items() if each.get("profiles") == ["cluster"]}
+    for name, image in {"elasticsearch": r":9\.", "kibana": r":9\.", "redis": r":\d", "postgres": r":\d"}.items():
+        assert re.match(name + image, clustered[name]["image"])
+        assert clustered[name]["healthcheck"]["test"]
+    assert services["elasticsearch"]["image"].split(":")[1] == services["kibana"]["image"].split(":")[1]
+    for service in services.values():
+        for other, needed in service.get("depends_on", {}).items():
+            healthy = needed["condition"] == "service_healthy"
+            assert "healthcheck" in services[other] if healthy else "restart" not in services[other]
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            made = source in compose["volumes"] or source == "./home"
+            assert made or (ROOT / source).exists()
+    assert "profiles" not in services["earshot"], "one machine needs no server"
+
+
+def test_run_secrets_writes_every_word_that_compose_asks_for_and_never_twice(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "run", tmp_path)
+    subprocess.run(["./run", "secrets"], cwd=tmp_path, check=True, capture_output=True)
+    written = (tmp_path / ".env").read_text()
+    words = dict(re.findall(r"^(\w+)=(.+)$", written, re.MULTILINE))
+    asked = set(re.findall(r"\$\{(\w+):?-?", (ROOT / "compose.yaml").read_text())) - {"ES_JAVA_OPTS"}
+    assert asked <= set(words)
+    passwords = [value for name, value in words.items() if name.endswith(("PASSWORD", "KEY"))]
+    assert len(set(passwords)) == len(passwords) == 7
+    assert min(map(len, passwords)) == 48
+    assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
+    again = subprocess.run(["./run", "secrets"], cwd=tmp_path, capture_output=True, text=True)
+    assert (again.returncode, (tmp_path / ".env").read_text()) == (1, written)
 
 
 def test_dockerfile_copies_only_what_exists_and_ends_as_an_ordinary_user() -> None:

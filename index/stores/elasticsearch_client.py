@@ -4,7 +4,8 @@
     elasticsearch:https://es1:9200/tea             indices begin with "tea"
 
 Who we are comes from the environment, `.env`, or a file (EARSHOT_ES_PASSWORD_FILE names it): EARSHOT_ES_USER with
-EARSHOT_ES_PASSWORD, or EARSHOT_ES_API_KEY. The CA file, timeout and retries stand under [elasticsearch].
+EARSHOT_ES_PASSWORD, or EARSHOT_ES_API_KEY. The CA file (or EARSHOT_ES_CA_FILE), timeout and retries stand
+under [elasticsearch].
 
 What an operator can mend becomes a StoreError that says what to do. What a caller decides on (400, 404, 409)
 and bugs surface as the exceptions of elasticsearch-py.
@@ -13,6 +14,7 @@ and bugs surface as the exceptions of elasticsearch-py.
 from __future__ import annotations
 
 import logging
+import os
 import random
 import re
 import time
@@ -109,7 +111,7 @@ def _who(settings: Settings) -> dict[str, Any]:
 
 def _trust(settings: Settings, address: Address) -> dict[str, Any]:
     """Certificates are always checked: against the CA file, else against those of the operating system."""
-    named = settings.elasticsearch.ca_file
+    named = os.environ.get("EARSHOT_ES_CA_FILE") or settings.elasticsearch.ca_file
     if named is None or not address.nodes[0].startswith("https:"):
         return {}
     file = settings.home / named
