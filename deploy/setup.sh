@@ -3,6 +3,7 @@
 # users with the passwords of .env, and a token for Kibana. Run again it keeps the CA, the certificate and the token,
 # and sets the passwords anew.
 set -euo pipefail
+umask 077
 to=$1
 roles=${ROLES:-/roles}
 elasticsearch=${ES_HOME:-/usr/share/elasticsearch}
@@ -43,6 +44,6 @@ user operator "$EARSHOT_OPERATOR_PASSWORD" superuser
 
 if [ "$(id -u)" = 0 ]; then chown -R 1000:0 "$to"; fi   # the user of the official images of Elasticsearch and Kibana
 chmod -R u=rwX,go= "$to/config" "$kept"
-chmod 711 "$to"
+chmod 755 "$to"
 chmod 644 "$to/ca.pem"        # all that Earshot needs to see
 chmod 600 "$to/kibana.token"
