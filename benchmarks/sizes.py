@@ -156,12 +156,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             settings = Settings(
                 home=Path(folder),
-                store=address(
-                    options.store, "elasticsearch:", lambda: servers.start_elasticsearch(java="", heap="1g")
-                ),
+                store=address(options.store, "elasticsearch:", servers.start_elasticsearch),
                 inbox=address(options.inbox, "", servers.start_redis),
             )
-            prepare(settings)
             found = {
                 **store_of(settings, options.rows),
                 **inbox_of(settings, options.rows),
@@ -172,10 +169,6 @@ def main() -> None:
             server.stop()
     for name, value in found.items():
         print(f"{name:40} {value:12,.1f}")
-
-
-def prepare(settings: Settings) -> None:
-    """As `earshot index init`."""
 
 
 if __name__ == "__main__":

@@ -107,6 +107,7 @@ class Elasticsearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     timeout: float = 30.0  # seconds for one answer: a slow aggregation over everything takes less than one
     retries: int = 5  # of a busy cluster or a cut connection: with the pauses between them about six seconds
     analyzer: Literal["standard", "smartcn", "ik_max_word"] = "standard"
+    shards: int = 1  # of each month's index; docs/deployment.md says when more
 
 
 class Redis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

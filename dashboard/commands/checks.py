@@ -22,9 +22,9 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def problem(name: str, sentences: str) -> Check:
-    """Of text like our errors have: first what is wrong, then what to do."""
-    found, _, do = sentences.partition(". ")
-    return Check(name=name, level="problem", found=found, do=do or "see the message")
+    """Of text like our errors have: what is wrong, and in the last sentence what to do."""
+    found, divided, do = sentences.rpartition(". ")
+    return Check(name=name, level="problem", found=found or do, do=do if divided else "see the message")
 
 
 def guarded(name: str, checks: Callable[[], Iterable[Check]]) -> Iterator[Check]:

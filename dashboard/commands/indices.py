@@ -114,7 +114,7 @@ def _opened() -> tuple[Settings, Layout]:
     settings = load()
     if not settings.store.startswith(SCHEME):
         raise SettingsError(f"store = {settings.store!r} has no indices; this command is for elasticsearch:...")
-    return settings, Layout(connect(settings), parse(settings.store).prefix)
+    return settings, Layout(connect(settings), parse(settings.store).prefix, settings.elasticsearch.shards)
 
 
 def _wanted(settings: Settings) -> Generation:

@@ -34,7 +34,7 @@ from index.text import TOKENISER_VERSION
 
 def open_elasticsearch(settings: Settings) -> ElasticsearchStore:
     """The store at `settings.store`, its indices made when absent. Raises SettingsError and StoreError."""
-    layout = Layout(connect(settings), parse(settings.store).prefix)
+    layout = Layout(connect(settings), parse(settings.store).prefix, settings.elasticsearch.shards)
     wanted = wanted_generation(settings)
     found = layout.current()
     if found is None:

@@ -48,11 +48,12 @@ class Generation(NamedTuple):
 
 
 class Layout:
-    """The names of one store's indices."""
+    """The names of one store's indices. `shards`: of each month that is made from `make` or a migration on."""
 
-    def __init__(self, client: Elasticsearch, prefix: str) -> None:
+    def __init__(self, client: Elasticsearch, prefix: str, shards: int = 1) -> None:
         self.client = client
         self.prefix = prefix
+        self.shards = shards
         self.mentions = f"{prefix}-mentions"
         self.people = f"{prefix}-people"
         self.state = f"{prefix}-state"
@@ -133,7 +134,7 @@ class Layout:
             index_patterns=[f"{self.mentions}-{wanted.number}-*"],
             priority=500,
             template={
-                "settings": {"index": body["settings"]},
+                "settings": {"index": {**body["settings"], "number_of_shards": self.shards}},
                 "mappings": {**body["mappings"], "_meta": meta, "properties": properties},
                 "aliases": aliases,
             },

@@ -14,6 +14,7 @@ from elasticsearch import BadRequestError, NotFoundError
 from index import settings as settings_module
 from index.errors import SettingsError, StoreError
 from index.settings import Elasticsearch, Settings, secret
+from index.stores import open_store
 from index.stores.elasticsearch_client import Address, Client, connect, parse
 
 ONCE = Elasticsearch(retries=0, timeout=5)
@@ -122,6 +123,18 @@ def test_what_the_caller_decides_on_is_left_alone(client: Client) -> None:
         client.search(query={"nonsense": {}})
     assert client.refusal(400, {"type": "strict_dynamic_mapping_exception", "reason": "no"}) is None
     assert client.refusal(409, {"type": "version_conflict_engine_exception", "reason": "older"}) is None
+
+
+def test_a_month_has_the_shards_of_the_settings(elasticsearch_url: str, tmp_path: Path) -> None:
+    prefix = f"shards-{uuid4().hex}"
+    address = f"elasticsearch:{elasticsearch_url}/{prefix}"
+    open_store(Settings(home=tmp_path, store=address, elasticsearch=Elasticsearch(shards=2))).close()
+    with connect(Settings(home=tmp_path, store=address)) as client:
+        indices = client.indices.get_settings(index=f"{prefix}-mentions-*").body
+        shards = [each["settings"]["index"]["number_of_shards"] for each in indices.values()]
+        client.indices.delete(index=list(client.indices.get(index=f"{prefix}-*", features="aliases")))
+        client.indices.delete_index_template(name=f"{prefix}-*")
+    assert shards == ["2"]
 
 
 def test_settings_are_read_from_the_file(tmp_path: Path) -> None:
