@@ -1,9 +1,10 @@
 """The store on many machines: an Elasticsearch 9 cluster, any number of workers and desks.
 
-The parts: elasticsearch_layout (indices), _places and _write (saving), _query and _search (finding), _counts
-(facets, histogram), _people (authors), _state (what writers agree on), _migrate (a newer mapping); the mappings are
-templates/*.json. Core analyzers only: the words are cut by index.text as for every store, so that the same question
-has the same answer, and the cluster sees them with spaces between. `analyzer` is for title and text, for Kibana.
+The parts: elasticsearch_layout (indices), _places, _write and _bulk (saving), _query and _search (finding), _counts
+(facets, histogram) and _days (those of whole days, kept), _people (authors), _state (what writers agree on), _scan,
+_migrate (a newer mapping), _retention; the mappings are templates/*.json. Core analyzers only: the words are cut by
+index.text as for every store, so that the same question has the same answer, and the cluster sees them with spaces
+between. `analyzer` is for title and text, for Kibana.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from index.settings import Settings
 from index.stores.days import microseconds
 from index.stores.elasticsearch_client import connect, parse
 from index.stores.elasticsearch_counts import Counting
+from index.stores.elasticsearch_days import DayCounts
 from index.stores.elasticsearch_layout import Generation, Layout, template
 from index.stores.elasticsearch_people import People
 from index.stores.elasticsearch_places import Places
@@ -69,11 +71,12 @@ class ElasticsearchStore:
         self.client: Elasticsearch = layout.client
         self._address = address
         self._state = State(self.client, layout)
-        self._places = Places(self.client, layout)
+        self._places = Places(self.client, layout, self._state)
         self._people = People(self.client, layout, self._state, zone)
         self._writer = Writer(self.client, layout, self._places, self._state)
         self._searcher = Searcher(self.client, layout, self._places, self._people)
-        self._counting = Counting(self.client, layout, self._places, self._people)
+        days = DayCounts(self.client, layout, self._state, self._people.dsl, zone)
+        self._counting = Counting(self.client, layout, self._places, self._people, days)
 
     def save(self, records: Sequence[Record]) -> list[Saved]:
         return self._writer.save(records)

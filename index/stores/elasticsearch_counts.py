@@ -28,8 +28,18 @@ class Asked(Protocol):
     def dsl(self, query: MentionQuery) -> Dsl: ...
 
 
+class ByDay(Protocol):
+    """Counts kept by day (elasticsearch_days)."""
+
+    @property
+    def zone(self) -> str: ...
+
+    def counts(self, query: MentionQuery, fields: Sequence[Any]) -> dict[Any, Counts] | None: ...
+
+
 class Counting:
-    def __init__(self, client: Elasticsearch, layout: Layout, places: Places, asked: Asked) -> None:
+    def __init__(self, client: Elasticsearch, layout: Layout, places: Places, asked: Asked, days: ByDay) -> None:
+        self._days = days
         self._client = client
         self._layout = layout
         self._places = places
@@ -37,11 +47,15 @@ class Counting:
 
     def count(self, query: MentionQuery) -> int:
         self._places.freshen()
+        if kept := self._days.counts(query, ["sentiment"]):
+            return sum(kept["sentiment"].values())
         answer = self.ask(self._asked.dsl(query), {}, track_total_hits=True)
         return int(answer["hits"]["total"]["value"])
 
     def facets(self, query: MentionQuery, fields: Sequence[Facet], size: int) -> dict[str, list[Bucket]]:
         self._places.freshen()
+        if kept := self._days.counts(query, fields):
+            return {field: to_buckets(kept[field])[:size] for field in fields}
         dsl = self._asked.dsl(query)
         found: dict[str, list[Bucket]] = {}
         many = max(VALUES, size)
@@ -61,6 +75,8 @@ class Counting:
 
     def histogram(self, query: MentionQuery, step: Literal["hour", "day"], zone: str) -> list[Bucket]:
         self._places.freshen()
+        if step == "day" and zone == self._days.zone and (kept := self._days.counts(query, ["day"])):
+            return sorted(to_buckets(kept["day"]), key=lambda bucket: bucket.key)
         steps = {
             "field": "published_at",
             "calendar_interval": step,

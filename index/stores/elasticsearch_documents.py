@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,7 +20,15 @@ from index.stores.draft import SPAM, Draft, Stored
 from index.stores.posts import cluster_key, cluster_number
 
 TOKEN_LIMIT = 255  # characters of a word that are kept: the analyzer would go on with the rest as another word
-PLACED = ["version", "removed", "digest", "analysis_digest", "corrections"]  # of the source: what Place needs
+PLACED = [
+    "version",
+    "removed",
+    "digest",
+    "analysis_digest",
+    "corrections",
+    "published_at",
+    "left",
+]  # of the source: what Place needs
 _long_word = re.compile(rf"\S{{{TOKEN_LIMIT + 1},}}")
 _encoder = msgspec.json.Encoder()
 
@@ -32,6 +41,7 @@ class Place(NamedTuple):
     term: int
     stored: Stored
     corrections: tuple[Correction, ...] = ()
+    moments: tuple[str, ...] = ()  # at which it is or was published, by its versions here
 
 
 def place(hit: Mapping[str, Any]) -> Place:
@@ -43,11 +53,18 @@ def place(hit: Mapping[str, Any]) -> Place:
         digest=bytes.fromhex(source.get("digest", "")),
         analysis_digest=bytes.fromhex(source.get("analysis_digest", "")),
     )
-    return Place(hit["_index"], hit["_seq_no"], hit["_primary_term"], stored, corrections_of(source))
+    return Place(
+        hit["_index"], hit["_seq_no"], hit["_primary_term"], stored, corrections_of(source), moments(source)
+    )
 
 
 def corrections_of(source: Mapping[str, Any]) -> tuple[Correction, ...]:
     return msgspec.convert(source.get("corrections", ()), tuple[Correction, ...])
+
+
+def moments(source: Mapping[str, Any]) -> tuple[str, ...]:
+    now = [source["published_at"]] if "published_at" in source else []
+    return (*source.get("left", ()), *now)
 
 
 class _Beside(msgspec.Struct, omit_defaults=True):
@@ -69,10 +86,12 @@ class _Beside(msgspec.Struct, omit_defaults=True):
     cluster: str | None = None
     engagement_total: int | None = None
     corrections: tuple[Correction, ...] | None = None
+    left: tuple[str, ...] | None = None
 
 
-def to_document(draft: Draft, corrections: tuple[Correction, ...]) -> bytes:
-    """The document as JSON: labels as people corrected them, the model's own kept in `analysis`."""
+def to_document(draft: Draft, corrections: tuple[Correction, ...], moments: Sequence[str] = ()) -> bytes:
+    """The document as JSON: labels as people corrected them, the model's own kept in `analysis`. `moments`: those
+    of Place, so that counts of a day can be known to be old."""
     draft.prepare()
     mention = draft.mention
     record = corrected(draft.record, corrections) if corrections else draft.record
@@ -94,14 +113,19 @@ def to_document(draft: Draft, corrections: tuple[Correction, ...]) -> bytes:
         cluster=cluster_key(cluster_number(analysis.cluster)) if analysis.cluster else None,
         engagement_total=mention.engagement.total,
         corrections=corrections or None,
+        left=_others(moments, mention.published_at) or None,
     )
     return draft.documents[0][:-1] + b"," + _encoder.encode(beside)[1:]
 
 
-def tombstone(mention_id: str, version: int) -> bytes:
+def _others(moments: Sequence[str], moment: datetime) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each for each in moments if datetime.fromisoformat(each) != moment))
+
+
+def tombstone(mention_id: str, version: int, moments: Sequence[str] = ()) -> bytes:
     """What stays of a removed mention: the version that a later save must exceed. It lies in the mention's own
     place, so that no race of a removal with a save can end with both."""
-    return _encoder.encode({"id": mention_id, "version": version, "removed": True})
+    return _encoder.encode({"id": mention_id, "version": version, "removed": True, "left": moments})
 
 
 def to_record(source: Mapping[str, Any], *, customer: str | None = None, koc: float | None = None) -> Record:

@@ -16,8 +16,9 @@ from elasticsearch import Elasticsearch
 
 from index.errors import StoreError
 from index.stores.elasticsearch_bulk import Action, send
-from index.stores.elasticsearch_documents import PLACED, Place, merged, place, to_document, to_draft
+from index.stores.elasticsearch_documents import PLACED, Place, merged, moments, place, to_document, to_draft
 from index.stores.elasticsearch_layout import Layout
+from index.stores.elasticsearch_state import State
 
 AT_ONCE = 4000  # ids in one look: each may be found twice, and ten thousand hits are the most
 SETTLE_AFTER = 20_000  # new mentions; and
@@ -29,7 +30,8 @@ ROUNDS = 20
 class Places:
     """Knows what this process wrote and cannot be searched yet. Used by any number of threads."""
 
-    def __init__(self, client: Elasticsearch, layout: Layout) -> None:
+    def __init__(self, client: Elasticsearch, layout: Layout, state: State) -> None:
+        self._state = state
         self._client = client
         self._layout = layout
         self._lock = threading.Lock()
@@ -145,10 +147,12 @@ class Places:
                 return place(best)
             kept = merged([place(hit) for hit in hits])
             if not best["_source"].get("removed") and set(kept) != set(place(best).corrections):
-                document = to_document(to_draft(best["_source"]), kept)
+                document = to_document(to_draft(best["_source"]), kept, moments(best["_source"]))
                 send(self._client, [Action(best["_index"], mention_id, document, _state(best))])
                 continue  # only after a fresh look may the others go
+            self._state.note_purge()
             send(self._client, [Action(hit["_index"], mention_id, None, _state(hit)) for hit in others])
+            self._state.note_purge()
         raise StoreError(f"{mention_id} is written by somebody all the time. Try again.")
 
 

@@ -45,6 +45,8 @@ def months(layout: Layout) -> list[dict[str, Any]]:
 def drop_before(layout: Layout, moment: datetime) -> Dropped:
     """Remove mentions published before `moment`, of every generation, and what stays of removed ones there."""
     layout.client.indices.refresh(index=f"{layout.mentions}-*")
+    state = State(layout.client, layout)
+    state.note_purge()
     gone: list[str] = []
     removed = 0
     limit = microseconds(moment)
@@ -61,7 +63,8 @@ def drop_before(layout: Layout, moment: datetime) -> Dropped:
                 mentions = _remove(layout, name, limit)
         removed += mentions if in_use else 0
     if gone or removed:
-        State(layout.client, layout).note_change()
+        state.note_purge()
+        state.note_change()
     return Dropped(gone, removed)
 
 

@@ -79,6 +79,15 @@ class State:
             self._add_erased({trace.hash for trace in batch if trace.version is None})
             self._add_removed({trace.hash: trace.version for trace in batch if trace.version is not None})
 
+    def note_purge(self) -> None:
+        """Whole documents vanish: say it before and after, so that no count of them is kept."""
+        self._put("purged", time.time_ns())
+
+    def purged(self) -> int:
+        """Grows when whole documents vanished."""
+        found = self._get("purged")
+        return found["_seq_no"] + 1 if found else 0
+
     def migrating(self) -> bool:
         """Whether the indices are just being changed for others (elasticsearch_migrate)."""
         held = self._get(MIGRATION)

@@ -21,7 +21,7 @@ from index.documents import Correction, Record
 from index.errors import NotFound, Rejected, StoreError
 from index.stores.draft import Draft, Stored, decide, leaves_trace, without_repeats
 from index.stores.elasticsearch_bulk import BLOCKED, CONFLICT, Action, Result, blocked, send
-from index.stores.elasticsearch_documents import Place, corrections_of, to_document, to_draft, tombstone
+from index.stores.elasticsearch_documents import Place, corrections_of, moments, to_document, to_draft, tombstone
 from index.stores.elasticsearch_layout import Layout, generation_number
 from index.stores.elasticsearch_places import Places
 from index.stores.elasticsearch_query import PRESENT
@@ -69,7 +69,7 @@ class Writer:
             if place is None or place.stored.rid is None:
                 return None
             removed.add(mention_id)
-            document = tombstone(mention_id, place.stored.version)
+            document = tombstone(mention_id, place.stored.version, place.moments)
             return Action(place.where, mention_id, document, (place.seq_no, place.term))
 
         self._places.freshen()
@@ -90,7 +90,9 @@ class Writer:
                 return None
             kept = (*(e for e in earlier if e.field != correction.field), correction)
             state = found[0]["_seq_no"], found[0]["_primary_term"]
-            return Action(found[0]["_index"], mention_id, to_document(to_draft(source), kept), state)
+            return Action(
+                found[0]["_index"], mention_id, to_document(to_draft(source), kept, moments(source)), state
+            )
 
         self._places.freshen()
         self._change([mention_id], plan)
@@ -149,6 +151,7 @@ class Writer:
                 touched.update(hit["_index"] for hit in found)
                 removed.update(hit["_id"] for hit in found if index == everywhere)
         if touched:
+            self._state.note_purge()
             self._client.indices.forcemerge(index=sorted(touched), only_expunge_deletes=True, flush=True)
             self._state.note_change()
         return len(removed)
@@ -164,6 +167,7 @@ class Writer:
             with self._layout.opened({hit["_index"] for hit in found}):
                 state = [(hit["_seq_no"], hit["_primary_term"]) for hit in found]
                 gone = [Action(h["_index"], h["_id"], None, s) for h, s in zip(found, state, strict=True)]
+                self._state.note_purge()
                 results = send(self._client, gone)
             if not all(result.done for result in results):
                 time.sleep(min(PAUSE, 0.01 * 2**attempt))
@@ -240,11 +244,12 @@ class _Saving:
             return None  # an answer was lost: what was met is what we wrote
         end = decide(draft, stored, erased=draft.author in self._erased)
         self.ends[mention_id] = end
+        moments = place.moments if place else ()
         if end != "erased" and leaves_trace(draft, stored):
-            return self._action(draft, place, tombstone(draft.id, draft.version))
+            return self._action(draft, place, tombstone(draft.id, draft.version, moments))
         if end in ("inserted", "updated"):
             corrections = place.corrections if place else ()
-            return self._action(draft, place, to_document(draft, corrections))
+            return self._action(draft, place, to_document(draft, corrections, moments))
         return None
 
     def _trace(self, mention_id: str) -> Stored | None:

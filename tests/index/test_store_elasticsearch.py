@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -24,7 +25,7 @@ from index.errors import Rejected, StoreError
 from index.query import MentionQuery
 from index.settings import Settings
 from index.stores import elasticsearch as elasticsearch_module
-from index.stores import elasticsearch_layout, open_store
+from index.stores import elasticsearch_layout, elasticsearch_places, open_store
 from index.stores.draft import Draft
 from index.stores.elasticsearch import ElasticsearchStore, wanted_generation
 from index.stores.elasticsearch_bulk import Action, send
@@ -113,6 +114,9 @@ def test_eight_writers_of_the_same_mentions_in_any_month_and_version(settings: S
     days = (NOW, OTHER_MONTH, NOW - timedelta(days=70))
     edits = [record(n, f"第{v}版", at=days[(n + v) % 3], version=v) for n in range(20) for v in range(1, 6)]
 
+    with closing(another(settings)) as store:  # the months are there: making them is not what is raced for
+        store.save([record(n, at=day, version=0) for n, day in enumerate(days)])
+
     def write(turn: int) -> None:
         store = another(settings)
         turned = edits[turn * 12 :] + edits[: turn * 12]
@@ -183,6 +187,46 @@ def test_old_months_go_whole_and_old_mentions_one_by_one(store: ElasticsearchSto
     assert len(dropped.indices) == 2
     assert {month["index"] for month in months(store.layout)} == left
     assert store.save([record(9, at=NOW - timedelta(days=40))]) == ["inserted"]
+
+
+def test_counts_kept_by_day_are_never_old(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One process asks again and again while another writes, edits to other days, corrects, deletes and erases."""
+    monkeypatch.setattr(elasticsearch_places, "STALE_SECONDS", 0.0)
+    writer, reader = another(settings), another(settings)
+    chance = random.Random(1)
+
+    def some(version: int) -> Record:
+        n, brands = chance.randrange(25), chance.choice([("喜茶",), ("喜茶", "奈雪"), ()])
+        at = NOW - timedelta(hours=chance.randrange(24 * 60))
+        label = chance.choice(["negative", "positive"])
+        given = {"brands": brands, "sentiment": label, "author": f"u{n % 5}", "aspects": {"taste": label}}
+        return record(n, f"第{version}版", at=at, version=version, **given)
+
+    for turn in range(1, 9):
+        writer.save([some(10 * turn + n) for n in range(4)])
+        kept = list(writer.scan(EVERYTHING))
+        writer.correct(label("neutral", int(chance.choice(kept).mention.id[6:])))
+        if turn % 3 == 0:
+            writer.delete([chance.choice(kept).mention.id])
+        if turn == 6:
+            writer.erase_author("weibo:u1")
+        compare_days(reader, list(writer.scan(EVERYTHING)), turn)
+    assert reader._counting._days._kept  # type: ignore[attr-defined]
+    writer.close()
+    reader.close()
+
+
+def compare_days(reader: ElasticsearchStore, kept: list[Record], turn: int) -> None:
+    for brands in ((), ("喜茶",)):
+        period = {"since": NOW - timedelta(days=50, hours=turn), "until": NOW - timedelta(days=2, hours=turn / 2)}
+        query = MentionQuery(brands=brands, **period)
+        expected = [r for r in kept if naive.matches(query, r)]
+        assert reader.count(query) == len(expected)
+        fields = ("brand", "sentiment", "aspect")
+        for field, buckets in reader.facets(query, fields).items():
+            assert {b.key: msgspec.structs.asdict(b.counts) for b in buckets} == naive.facet(expected, field)
+        days = {b.key: msgspec.structs.asdict(b.counts) for b in reader.histogram(query)}
+        assert days == naive.histogram(expected, "%Y-%m-%d", "Asia/Shanghai")
 
 
 @pytest.mark.parametrize(
