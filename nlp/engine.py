@@ -237,17 +237,20 @@ def digest(folder: Path) -> str:
     return total.hexdigest()[:12]
 
 
-def open_session(path: Path) -> onnxruntime.InferenceSession:
-    """One thread, no spinning; ModelError when ONNX Runtime cannot read the graph."""
+def open_session(graph: Path | bytes) -> onnxruntime.InferenceSession:
+    """A file or its bytes. One thread, no spinning; ModelError when ONNX Runtime cannot read the graph."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only: what ONNX Runtime tidies up in a graph helps no user
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        source = graph if isinstance(graph, bytes) else str(graph)
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except _LOAD_ERRORS as error:
-        raise ModelError(f"{path} cannot be loaded: {error}") from error
+        raise ModelError(
+            f"{'the graph' if isinstance(graph, bytes) else graph} cannot be loaded: {error}"
+        ) from error
 
 
 def load_model(ref: str | None = None, threads: int = 1) -> SentimentModel:

@@ -51,7 +51,10 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is seen as Any: it is a
 
     def forward(self, tokens: Tensor, mask: Tensor, frozen: int = 0) -> Outputs:
         """`tokens`, `mask`: [texts, tokens]. With `frozen` the embeddings and so many layers get no gradient."""
-        states = self.encode(tokens, mask, frozen)
+        return self.read(self.encode(tokens, mask, frozen), mask)
+
+    def read(self, states: Tensor, mask: Tensor) -> Outputs:
+        """The heads on states [texts, tokens, hidden]."""
         scores = torch.einsum("btd,qd->bqt", states, self.queries)
         shares = scores.masked_fill(mask[:, None, :] == 0, -1e4).softmax(-1)
         read = shares @ states

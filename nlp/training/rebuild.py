@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from nlp.engine import ACCURATE, CARD
-from nlp.training import data, export, restore, train
+from nlp.training import data, export, heads, restore, train
 
 STUDENT_LAYERS = "1,3,5,7,9,11"  # of the twelve: every second one, as DistilBERT does (arXiv 1910.01108)
 
@@ -37,8 +37,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run(plan: Plan) -> Path:
-    """Rows, the larger model, its export into OUT/weights/accurate, the smaller one taught by it, its export into
-    OUT/weights; returns OUT/weights. Raises SystemExit when an export is not fit to ship."""
+    """Rows; the larger model, its heads, its export into OUT/weights/accurate; the smaller one taught by it, in the
+    same way into OUT/weights, which is returned. Raises SystemExit when an export is not fit to ship."""
     rows, weights = plan.out / "rows", plan.out / "weights"
     if not (rows / "dev.jsonl.gz").exists():
         files = ["--sets", plan.sets, "--specs", plan.specs, "--own", plan.own]
@@ -71,6 +71,7 @@ def _train(plan: Plan, out: Path, options: list[object]) -> None:
 
 def _export(plan: Plan, run_folder: Path, out: Path, name: str) -> None:
     if not (out / CARD).exists():
+        heads.main(_words("--model", run_folder / "model", "--rows", plan.out / "rows", "--threads", plan.threads))
         export.main(
             _words("--model", run_folder / "model", "--rows", plan.out / "rows", "--out", out, "--name", name)
         )

@@ -213,18 +213,19 @@ class _Writer:
         }
 
 
-def write_graph(weights: Mapping[str, Floats], shape: BertShape) -> onnx.ModelProto:
+def write_graph(weights: Mapping[str, Floats], shape: BertShape, with_states: bool = False) -> onnx.ModelProto:
     """The graph from input_ids and attention_mask (int32 [batch, tokens], 1 = real) to
 
     logits [batch, 3], aspects [batch, categories, 4], binary [batch, labels], shares [batch, categories, tokens]
     (how each aspect weighs the tokens), vector [batch, hidden] (the sum of the token states).
-    `weights` are those of nlp.training.network.Network under their own names.
+    `weights` are those of nlp.training.network.Network under their own names. `with_states` adds the last states
+    [batch, tokens, hidden].
     """
     writer = _Writer(weights, shape)
     states = writer.embeddings()
     for number in range(shape.layers):
         states = writer.layer(states, number)
-    outputs = writer.heads(states)
+    outputs = writer.heads(states) | ({"states": states} if with_states else {})
     for name, value in outputs.items():
         writer.graph.nodes.append(helper.make_node("Identity", [value], [name]))
     inputs = [
@@ -237,6 +238,7 @@ def write_graph(weights: Mapping[str, Floats], shape: BertShape) -> onnx.ModelPr
         "binary": ["batch", "binary_labels"],
         "shares": ["batch", "categories", "tokens"],
         "vector": ["batch", "hidden"],
+        "states": ["batch", "tokens", "hidden"],
     }
     results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shapes[name]) for name in outputs]
     graph = helper.make_graph(writer.graph.nodes, "earshot", inputs, results, writer.graph.tensors)
