@@ -31,7 +31,7 @@ PLATFORMS = [
     "news",
     "forum",
 ]
-ASPECTS = ("taste", "price", "quality", "service", "delivery", "packaging", "appearance")
+ASPECTS = ("taste", "price", "quality", "staff", "delivery", "packaging", "appearance")
 INTENTS = ("complaint", "question", "praise", "purchase_intent", "advertisement")
 SUBJECTS = [
     "奶茶",

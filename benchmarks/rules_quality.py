@@ -66,7 +66,7 @@ SPEED_SETS = [
 # What the sets annotate, in our names. Only names a set annotates count for it; its other categories are
 # neither gold nor error.
 RESTAURANT = {
-    "FOOD#QUALITY": "taste", "FOOD#GENERAL": "taste", "DRINKS#QUALITY": "taste", "SERVICE#GENERAL": "service",
+    "FOOD#QUALITY": "taste", "FOOD#GENERAL": "taste", "DRINKS#QUALITY": "taste", "SERVICE#GENERAL": "staff",
     "FOOD#PRICES": "price", "DRINKS#PRICES": "price", "RESTAURANT#PRICES": "price",
 }  # fmt: skip
 ASPECT_SETS: dict[str, dict[str, str] | Callable[[str], str | None]] = {
@@ -74,7 +74,7 @@ ASPECT_SETS: dict[str, dict[str, str] | Callable[[str], str | None]] = {
     "acos_en_restaurant": RESTAURANT,
     "dimabsa_eng_restaurant": RESTAURANT,
     "ai_challenger_2018_part": {
-        "dish_taste": "taste", "service_waiters_attitude": "service", "service_serving_speed": "service",
+        "dish_taste": "taste", "service_waiters_attitude": "staff", "service_serving_speed": "staff",
         "price_level": "price", "price_cost_effective": "price", "price_discount": "price",
     },
     "bdci_car_2018": {"价格": "price", "外观": "appearance"},
@@ -88,7 +88,7 @@ def _laptop(name: str) -> str | None:
     if entity == "SHIPPING":
         return "delivery"
     if entity in ("SUPPORT", "WARRANTY"):
-        return "service"
+        return "staff"
     return "price" if attribute == "PRICE" else None
 
 
@@ -284,7 +284,7 @@ def _errors(what: str, read: Callable[[str], list[Row]]) -> None:
 
 def _gold_names(name: str) -> list[str]:
     mapping = ASPECT_SETS[name]
-    return ["price", "service", "delivery"] if callable(mapping) else list(mapping.values())
+    return ["price", "staff", "delivery"] if callable(mapping) else list(mapping.values())
 
 
 if __name__ == "__main__":

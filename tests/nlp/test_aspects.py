@@ -21,9 +21,9 @@ CASES = [
     ("价格高得离谱", "price-"),
     ("质量不行，用两天就坏了", "quality-"),
     ("做工很好", "quality+"),
-    ("客服态度恶劣", "service-"),
-    ("店员很热情", "service+"),
-    ("上菜太慢了", "service-"),
+    ("客服态度恶劣", "staff-"),
+    ("店员很热情", "staff+"),
+    ("上菜太慢了", "staff-"),
     ("物流很快", "delivery+"),
     ("等了一周还没发货", "delivery-"),
     ("快递把盒子压扁了", "delivery0 packaging-"),
@@ -39,7 +39,7 @@ CASES = [
     ("不够新鲜", "taste-"),
     ("料子太薄，面料偏硬", "quality-"),
     # several things in one sentence
-    ("味道和服务都很好", "taste+ service+"),
+    ("味道和服务都很好", "taste+ staff+"),
     ("味道还行，但是价格太贵，配送也慢", "taste0 price- delivery-"),
     ("好吃是好吃，就是贵", "taste+ price-"),
     ("奶盖好喝但茶底发苦", "taste+ taste-"),
@@ -59,19 +59,19 @@ CASES = [
     ("这款面霜太油了", "quality-"),
     ("生椰拿铁很好喝", "taste+"),
     # zh-Hant and Cantonese
-    ("服務態度很差，不會再來", "service-"),
+    ("服務態度很差，不會再來", "staff-"),
     ("份量很足，CP值高", "quality+ price+"),
     ("口味偏鹹", "taste-"),
     ("唔好食，又貴", "taste- price-"),
-    ("好抵食，服務都幾好", "price+ service+"),
+    ("好抵食，服務都幾好", "price+ staff+"),
     ("送貨超慢", "delivery-"),
     # English
-    ("The food was great but the service was slow", "taste+ service-"),
+    ("The food was great but the service was slow", "taste+ staff-"),
     ("way too sweet and overpriced", "taste- price-"),
     ("not too sweet, just right", "taste+"),
-    ("The staff weren't helpful", "service-"),
+    ("The staff weren't helpful", "staff-"),
     ("delivery was late and the box was crushed", "delivery- packaging-"),
-    ("good food and friendly staff", "taste+ service+"),
+    ("good food and friendly staff", "taste+ staff+"),
     ("prices are high", "price-"),
     ("portions are small", "quality-"),
     ("it broke after two days", "quality-"),
@@ -80,12 +80,12 @@ CASES = [
     ("nothing special about the taste", "taste-"),
     ("the new design is gorgeous", "appearance+"),
     # mixed
-    ("latte 好喝，but the 服务 is so slow", "taste+ service-"),
+    ("latte 好喝，but the 服务 is so slow", "taste+ staff-"),
     ("包装 so cute，味道一般", "packaging+ taste0"),
     # an aspect named without opinion; nothing of the kind
     ("口味有三种，价格见图", "taste0 price0"),
     ("今天天气不错", ""),
-    ("老板说好多人排队在香港过年", "service0"),
+    ("老板说好多人排队在香港过年", "staff0"),
     ("👍👍", ""),
     ("", ""),
 ]
@@ -126,7 +126,7 @@ def test_the_mood_of_the_mention_decides_where_its_only_clause_has_no_opinion_wo
 
 
 def test_every_name_has_a_label_in_both_languages() -> None:
-    assert set(aspects.NAMES) == {"taste", "price", "quality", "service", "delivery", "packaging", "appearance"}
+    assert set(aspects.NAMES) == {"taste", "price", "quality", "staff", "delivery", "packaging", "appearance"}
     assert all(label["zh"] and label["en"] for label in aspects.LABELS.values())
 
 

@@ -155,7 +155,7 @@ def test_contact_data_is_masked_before_it_is_stored_and_spans_fit_the_stored_tex
     assert "13812345678" not in record.mention.full_text
     assert record.analysis.masked == {"phone": 2}
     text = record.mention.full_text
-    assert {a.name for a in record.analysis.aspects} >= {"taste", "service", "price"}
+    assert {a.name for a in record.analysis.aspects} >= {"taste", "staff", "price"}
     for aspect in record.analysis.aspects:
         assert aspect.span
         assert aspect.evidence is None or aspect.evidence in text[slice(*aspect.span)]
