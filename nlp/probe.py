@@ -36,7 +36,7 @@ def fit(examples: Vectors, others: Vectors) -> Probe:
     vectors = np.concatenate([examples, others]).astype(np.float64)
     targets = np.repeat([1.0, -1.0], [len(examples), len(others)])
     share = np.repeat([0.5 / len(examples), 0.5 / len(others)], [len(examples), len(others)])  # both sides alike
-    weights, bias, scores = _ridge(vectors, targets, share)
+    weights, bias, scores = _ridge(vectors, targets, share, RIDGE * _spread(vectors, share))
     threshold = best_threshold(scores[: len(examples)], scores[len(examples) :])
     hits, false = scores[: len(examples)] >= threshold, int((scores[len(examples) :] >= threshold).sum())
     return Probe(
@@ -49,15 +49,17 @@ def fit(examples: Vectors, others: Vectors) -> Probe:
     )
 
 
-def _ridge(vectors: Scores, targets: Scores, share: Scores) -> tuple[Scores, float, Scores]:
-    """Weights, bias and the leave-one-out score of each row. `share` sums to 1."""
+def _spread(vectors: Scores, share: Scores) -> float:
+    """Mean squared distance from the mean: the vectors of some models lie close together. `share` sums to 1."""
+    return float(share @ ((vectors - share @ vectors) ** 2).sum(axis=1))
+
+
+def _ridge(vectors: Scores, targets: Scores, share: Scores, penalty: float) -> tuple[Scores, float, Scores]:
+    """Weights, bias and the leave-one-out score of each row, which is exact at this penalty."""
     design = np.column_stack([vectors, np.ones(len(vectors))])
-    spread = float(
-        share @ ((vectors - share @ vectors) ** 2).sum(axis=1)
-    )  # vectors of some models lie close together
-    penalty = np.full(design.shape[1], RIDGE * spread)
-    penalty[-1] = 1e-9  # the bias is free
-    inverse = np.linalg.inv(design.T @ (design * share[:, None]) + np.diag(penalty))
+    penalties = np.full(design.shape[1], penalty)
+    penalties[-1] = 1e-9  # the bias is free
+    inverse = np.linalg.inv(design.T @ (design * share[:, None]) + np.diag(penalties))
     solution = inverse @ (design.T @ (share * targets))
     leverage = ((design @ inverse) * design).sum(axis=1) * share
     left_out = targets - (targets - design @ solution) / (1 - leverage)

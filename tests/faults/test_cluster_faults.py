@@ -70,7 +70,10 @@ def root(settings: Settings, become: Callable[[str], None]) -> Iterator[Client]:
     become("root")
     with connect(settings) as client:
         become("earshot")
-        client.options(ignore_status=400).indices.create(index=INDEX)
+        client.options(ignore_status=400).indices.create(
+            index=INDEX,
+            aliases={"earshot-mentions": {}},  # in use: what is in no alias is not looked at
+        )
         yield client
         client.indices.delete(index=INDEX)
 

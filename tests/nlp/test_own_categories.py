@@ -99,10 +99,10 @@ def test_leaving_one_out_in_closed_form_is_leaving_one_out():
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     targets = np.where(np.arange(40) < 8, 1.0, -1.0)
     share = np.where(targets > 0, 0.5 / 8, 0.5 / 32)
-    _, _, quick = probe._ridge(vectors, targets, share)
+    _, _, quick = probe._ridge(vectors, targets, share, 0.02)
     for row in range(40):
         rest = np.arange(40) != row
-        weights, bias, _ = probe._ridge(vectors[rest], targets[rest], share[rest])
+        weights, bias, _ = probe._ridge(vectors[rest], targets[rest], share[rest], 0.02)
         assert quick[row] == pytest.approx(float(vectors[row] @ weights + bias), abs=1e-6)
 
 
