@@ -127,7 +127,8 @@ class _Patient(Transport):
 
     @metrics.CLUSTER_SECONDS.time()
     def perform_request(self, method: str, target: str, **options: Any) -> TransportApiResponse:
-        attempts = self.max_retries + 1
+        wanted = options.get("max_retries")  # the client hands its setting over with each request
+        attempts = (wanted if isinstance(wanted, int) else self.max_retries) + 1
         options["max_retries"] = 0
         for attempt in range(1, attempts + 1):
             try:
