@@ -7,7 +7,9 @@ One connection per thread; never open the same file with the standard library's 
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -62,8 +64,8 @@ class Database:
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(str(self.path))
         connection.set_busy_timeout(BUSY_MS)
+        _switch_to_wal(connection)
         for pragma in (
-            "journal_mode=WAL",
             "synchronous=FULL",
             "secure_delete=ON",
             "foreign_keys=ON",
@@ -151,3 +153,17 @@ class Database:
                 connection.close()
             self._opened.clear()
         self._local = threading.local()
+
+
+def _switch_to_wal(connection: apsw.Connection) -> None:
+    """A new file is switched by one process alone. SQLite asks the others back at once instead of waiting (two that
+    wait for each other would never end), so they ask again. Raises apsw.BusyError after BUSY_MS."""
+    deadline = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").fetchall()
+            return
+        except apsw.BusyError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(random.uniform(0.001, 0.02))

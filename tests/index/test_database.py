@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import resource
 import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import apsw
@@ -85,3 +86,15 @@ def test_another_program_that_holds_the_file_is_a_store_error(
     assert holder.all("SELECT text FROM word") == [("on time",)]
     holder.close()
     database.close()
+
+
+def test_a_new_file_that_another_process_is_still_making_is_waited_for(tmp_path: Path) -> None:
+    maker = apsw.Connection(str(tmp_path / "words.sqlite"))
+    maker.execute(SCHEMA)
+    maker.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(1) as threads:
+        opening = threads.submit(Database, tmp_path / "words.sqlite", SCHEMA)
+        assert not wait([opening], timeout=0.3).done  # SQLite itself refuses this at once, whatever its timeout
+        maker.execute("COMMIT")
+        maker.close()
+        opening.result(timeout=30).close()
