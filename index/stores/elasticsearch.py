@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from elasticsearch import Elasticsearch
+from elasticsearch import AuthorizationException, Elasticsearch
 
 from index.documents import Author, AuthorFacts, Correction, Influence, Record
 from index.errors import NotFound, StoreError
@@ -40,10 +40,22 @@ def open_elasticsearch(settings: Settings) -> ElasticsearchStore:
     wanted = wanted_generation(settings)
     found = layout.current()
     if found is None:
-        layout.make(wanted)
+        _make(layout, wanted)
     else:
         check(found, wanted)
     return ElasticsearchStore(layout, address=settings.store, zone=settings.timezone)
+
+
+def _make(layout: Layout, wanted: Generation) -> None:
+    try:
+        layout.make(wanted)
+    except StoreError as error:
+        if isinstance(error.__cause__, AuthorizationException):
+            raise StoreError(
+                f"There is no store {layout.prefix!r} in this cluster, and this user may not make one. Run once as a "
+                "user with the role of index/stores/roles/earshot_setup.json: earshot index init"
+            ) from error
+        raise
 
 
 def wanted_generation(settings: Settings) -> Generation:

@@ -116,11 +116,14 @@ class Layout:
         one stay as they are: when they are closed, a migration is just switching."""
         self.forget()
         earlier = [i for i in indices if 0 < generation_number(i) < self.generation.number]
-        for index in earlier:
-            self.client.indices.put_settings(index=index, settings={"index.blocks.write": None})
+        self._block_writes(earlier, None)
         yield
-        for index in earlier:
-            self.client.indices.add_block(index=index, block="write")
+        self._block_writes(earlier, True)
+
+    def _block_writes(self, indices: list[str], block: bool | None) -> None:
+        """By settings alone: that is all that the role of the product may change of an index."""
+        if indices:
+            self.client.indices.put_settings(index=indices, settings={"index.blocks.write": block})
 
     def put_template(self, wanted: Generation, aliases: dict[str, Any]) -> None:
         """From now on, months of this generation are made like this when something is first written to them."""
