@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import address, case_view, frame, queries, safe, words
-from dashboard.cards import Card, card
+from dashboard.cards import card
+from dashboard.folding import Card
 from dashboard.words import t
 from index.crm.linking import Proposal
 from index.documents import Customer, Link

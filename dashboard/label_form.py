@@ -26,7 +26,7 @@ def correct_form(mention_id: str) -> None:
         return
     st.html(cards.body(record.mention, whole=True))
     mood = _sentiment(record)
-    wanted = {"aspects": _aspects(record), "intents": _intents(record)}
+    wanted: dict[Field, str] = {"aspects": _aspects(record), "intents": _intents(record)}
     st.caption(t("correct.help"))
     if st.button(t("correct.save"), type="primary", disabled=mood is None, key=f"save-label-{mention_id}") and mood:
         _save(record, mood, wanted)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from dashboard.queries import YOUNG, Desk, State, desk, keep
+from dashboard.queries import Desk, State, desk, keep
 from index.documents import Correction, Record
 from index.labels.accuracy import GroupAccuracy, by_group
 from index.labels.drift import Watched, watch
@@ -16,6 +15,7 @@ from index.query import MentionQuery
 from nlp.own_categories import Fitted, report
 
 PERIOD = timedelta(days=30)  # mentions that are drawn for a check: of these days, not of last year
+HOUR = 3600  # seconds
 MOST_DRAWN = 200  # drawn at once, to leave some when those drawn before are taken out
 
 
@@ -46,9 +46,7 @@ def _accuracy(_desk: Desk, state: State) -> list[GroupAccuracy]:  # noqa: ARG001
 
 def drift() -> Watched:
     """Whether labels still look as they did; an hour old, while the store is young always new."""
-    state = desk().state()
-    hourly = state if state.version < YOUNG else State(state.home, -int(time.time() // 3600))
-    return _drift(desk(), hourly)
+    return _drift(desk(), desk().slow_state(HOUR))
 
 
 @keep()

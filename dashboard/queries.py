@@ -66,7 +66,7 @@ class Desk:
         self.cases = Cases(settings, self.records)
         self.customers = Customers(settings, self.records)
         self.linker = Linker(settings, self.store, self.records)
-        self.sources = Sources(settings)
+        self.sources = Sources(settings, self.records)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="desk")
         self._opened = time.time_ns()
         self._version = 0
@@ -85,10 +85,10 @@ class Desk:
                 self._version, self._as_of = self._version + 1, seen
         return State(self._opened, self._version)
 
-    def slow_state(self) -> State:
-        """For answers that cost much and move slowly: a minute old, while the store is young always new."""
+    def slow_state(self, seconds: int = 60) -> State:
+        """For answers that cost much and move slowly: so many seconds old, while the store is young always new."""
         state = self.state()
-        return state if state.version < YOUNG else State(state.opened, -int(time.time() // 60))
+        return state if state.version < YOUNG else State(state.opened, -int(time.time() // seconds))
 
     def changed_here(self) -> None:
         """A page wrote something: forget the kept answers at once."""

@@ -56,8 +56,8 @@ def t(key: str, **values: object) -> str:
 
 def name(kind: str, value: str | None) -> str:
     """The name of one of our own words, such as name("aspect", "taste"); what has none is shown as it is."""
-    if kind == "aspect" and value in (known := _categories()):
-        return getattr(known[value], language())
+    if kind == "aspect" and value and (category := _categories().get(value)):
+        return category.zh if language() == "zh" else category.en
     return catalogue(language()).get(f"{kind}.{value}", value or NO_DATA)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import address, charts, drawers, filters, frame, queries, safe, words
-from dashboard.cards import Card, card
+from dashboard.cards import card
+from dashboard.folding import Card
 from dashboard.words import t
 from index.documents import Influence
 from index.query import MentionQuery

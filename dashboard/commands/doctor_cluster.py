@@ -79,7 +79,7 @@ def _cluster(settings: Settings) -> Iterator[Check]:
         raise SettingsError(
             f"Elasticsearch needs more packages ({error}). pip install 'earshot[cluster]'"
         ) from error
-    with connect(settings) as client:
+    with closing(connect(settings)) as client:
         found = care.problems(client, settings)
         for sentences in found:
             yield problem("cluster", sentences)

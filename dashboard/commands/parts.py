@@ -57,9 +57,7 @@ class Parts:
     def sources(self) -> Sources:
         from index.sources import Sources
 
-        sources = Sources(self.settings)
-        self._open.callback(sources.close)
-        return sources
+        return Sources(self.settings, self.records)
 
     @cached_property
     def intake(self) -> Intake:

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -107,14 +107,14 @@ def keep_running(children: Sequence[Child]) -> None:
             child.wait(end - time.monotonic())
 
 
-def _tend(child: Child, due: dict[Child, float], logger: Mapping[str, object] | object) -> None:
+def _tend(child: Child, due: dict[Child, float], logger: Any) -> None:
     if child.process is None:
         if time.monotonic() >= due[child]:
             child.start()
         return
     if pause := child.revive():
         code = child.process.returncode
-        logger.error("a part died and is started again", part=child.name, exit_code=code, in_seconds=pause)  # type: ignore[union-attr]
+        logger.error("a part died and is started again", part=child.name, exit_code=code, in_seconds=pause)
         child.process = None
         due[child] = time.monotonic() + pause
 

@@ -37,7 +37,7 @@ def train(
     EARSHOT_MODEL=run/weights earshot work                                  # use the result
     """
     try:
-        from nlp.training import rebuild
+        from nlp.training import data, rebuild
     except ImportError as error:
         from index.errors import ModelError
 
@@ -46,8 +46,8 @@ def train(
         sets=sets,
         base=base,
         out=out,
-        specs=specs or rebuild.data.HERE / "sets.toml",
-        own=own or rebuild.data.HERE / "own.csv",
+        specs=specs or data.HERE / "sets.toml",
+        own=own or data.HERE / "own.csv",
         minutes=minutes,
         student_minutes=student_minutes,
         epochs=epochs,

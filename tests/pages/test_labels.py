@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from dashboard import label_queries
+from dashboard import label_queries, queries
 from index import categories
 from index import settings as settings_file
 from index.documents import Correction, Record
@@ -130,6 +130,15 @@ def test_drift_is_an_alarm_on_the_page_and_too_few_mentions_are_none(store, open
     assert re.search(
         r"Zhihu: “(Positive|Negative)” is \d+% of the last 7 days, and was \d+% of the four weeks before", shown
     )
+
+
+def test_the_labels_of_a_store_that_has_grown_are_watched_too(store, open_page):
+    open_page("sources")
+    for _ in range(queries.YOUNG):
+        queries.desk().changed_here()
+    page = open_page("sources")
+    assert not page.exception
+    assert "还看不出标签有没有变化" in bodies(page)
 
 
 def test_a_random_check_hides_the_models_label_and_keeps_each_answer_as_drawn(store, open_page):
