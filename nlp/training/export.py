@@ -26,11 +26,11 @@ import torch
 from nlp.encoder import Encoder
 from nlp.engine import CARD, Card, OnnxModel, Raw, read_card, softmax
 from nlp.heads import ABSENT, BINARY, CATEGORIES
+from nlp.training.batching import padded
 from nlp.training.data import NEUTRAL, Row, read_own, read_rows
 from nlp.training.losses import known_categories
 from nlp.training.network import load
 from nlp.training.rowq import BertShape, write_graph
-from nlp.training.train import padded
 
 LEAST_AGREEMENT = 0.98  # 99 % where the processor has VNNI; AVX2 alone adds 16-bit products that can saturate
 UNSURE_BELOW = 0.5  # a calibrated p below it is more likely wrong than right

@@ -19,11 +19,11 @@ from torch import Tensor
 
 from nlp.encoder import Encoder
 from nlp.engine import open_session
+from nlp.training.batching import batches
 from nlp.training.data import Row, read_rows
 from nlp.training.losses import Known, aspect_loss, binary_loss, known_categories
 from nlp.training.network import Network, Outputs, load, save
 from nlp.training.rowq import BertShape, write_graph
-from nlp.training.train import batches
 
 OWN = ("queries", "aspect_weight", "aspect_bias", "binary_weight", "binary_bias")
 

@@ -4,31 +4,33 @@
     python -m nlp.training.train --base RUN/model --teacher RUN/model --layers 1,3,5,7,9,11 --rows ROWS --out RUN6
 
 Stops after --epochs or --minutes, whichever comes first; the learning rate reaches zero there. Run the same command
-again after a stop: it goes on from RUN/checkpoint.pt. RUN/model is what nlp.training.export reads, RUN/log.jsonl
-has one line every 50 steps. --freeze N leaves the lowest N layers as they are: 1.5 times as fast with 6 of 12. On a
-shared machine set OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive: contended OpenMP threads cost more than they give.
+again after a stop: it goes on from RUN/checkpoint.pt. RUN/model is what was best on dev rows and what
+nlp.training.export reads; a run that gains nothing for --patience looks at them ends early. RUN/log.jsonl has a
+line every 50 steps and one a look. --freeze N leaves the lowest N layers as they are: 1.5 times as
+fast with 6 of 12. On a shared machine set OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive: contended OpenMP threads cost
+more than they give.
 """
 
 import argparse
 import json
 import os
-import random
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import torch
 
 from nlp.encoder import Encoder
+from nlp.training.batching import batches, padded
 from nlp.training.data import read_rows
 from nlp.training.losses import Known, known_categories, loss_of
 from nlp.training.network import Network, Outputs, load, save, shortened
+from nlp.training.watch import Watch
 
 WARM_UP = 0.05
 LOG_EVERY = 50  # steps
-SORT_WINDOW = 64  # batches that are sorted by length together: little padding, still random
 HEAD_RATE = 5.0  # times the encoder's learning rate: heads start from nothing
 
 
@@ -38,38 +40,8 @@ class Progress(msgspec.Struct):
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
-
-
-def batches(lengths: list[int], max_tokens: int, seed: int) -> list[list[int]]:
-    """Row numbers in random batches of like lengths, each at most `max_tokens` with padding."""
-    rng = random.Random(seed)
-    order = list(range(len(lengths)))
-    rng.shuffle(order)
-    window = SORT_WINDOW * max(1, max_tokens * len(lengths) // max(1, sum(lengths)))
-    result = []
-    for start in range(0, len(order), window):
-        result += list(_cut(sorted(order[start : start + window], key=lengths.__getitem__), lengths, max_tokens))
-    rng.shuffle(result)
-    return result
-
-
-def _cut(ordered: list[int], lengths: list[int], max_tokens: int) -> Iterator[list[int]]:
-    batch: list[int] = []
-    for row in ordered:  # ascending, so this row is the longest of its batch
-        if batch and (len(batch) + 1) * lengths[row] > max_tokens:
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
-
-
-def padded(ids: list[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids and attention mask, both [rows, longest]."""
-    longest = max(map(len, ids))
-    tokens = torch.tensor([row + [pad] * (longest - len(row)) for row in ids])
-    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in ids])
-    return tokens, mask
+    best: float | None = None  # least loss on dev rows so far
+    stale: int = 0  # looks at the dev rows since then
 
 
 def rate(done: float) -> float:
@@ -105,6 +77,8 @@ class Run:
             self.network = shortened(self.network, [int(layer) for layer in args.layers.split(",")])
         self.network.train()
         self.teacher = load(args.teacher).eval() if args.teacher else None
+        dev = read_rows(args.rows / "dev.jsonl.gz")
+        self.watch = Watch(dev, encoder, self.known, args.dev_rows, args.batch_tokens)
         self.optimizer = optimizer_for(self.network, args.lr, args.new_heads)
         self.progress = resume(args.out / "checkpoint.pt", self.network, self.optimizer)
 
@@ -130,10 +104,13 @@ class Run:
             progress.tokens += sum(self.lengths[row] for row in batch)
             clock = now
             if len(losses) == LOG_EVERY:
-                log(args.out / "log.jsonl", progress, sum(losses) / len(losses), done)
+                log(args.out / "log.jsonl", progress, done=done, loss=sum(losses) / len(losses))
                 losses = []
             if now - saved > args.save_minutes * 60:
                 self.save()
+                if progress.stale >= args.patience:
+                    print(f"no gain on dev rows in the last {progress.stale} looks: stopped", flush=True)
+                    return
                 saved = clock = time.monotonic()
         self.save()
 
@@ -159,11 +136,18 @@ class Run:
             return self.teacher(tokens, mask)  # type: ignore[no-any-return]
 
     def save(self) -> None:
-        """Write checkpoint and model folder so that a stop at any moment leaves a whole one."""
-        args, part = self.args, self.args.out / "checkpoint.part"
+        """Write the checkpoint, and the model folder when dev rows find it the best so far; a stop at any moment
+        leaves a whole one."""
+        args, part, progress = self.args, self.args.out / "checkpoint.part", self.progress
+        found = self.watch.loss(self.network)
+        better = progress.best is None or found < progress.best
+        progress.best, progress.stale = (found, 0) if better else (progress.best, progress.stale + 1)
+        log(args.out / "log.jsonl", progress, dev_loss=found)
         state = {"model": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
         torch.save(state | {"progress": msgspec.to_builtins(self.progress)}, part)
         os.replace(part, args.out / "checkpoint.pt")
+        if not better:
+            return
         save(self.network, args.out / "model")
         shutil.copyfile(args.base / "tokenizer.json", args.out / "model" / "tokenizer.json")
         settings = {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items()}
@@ -171,10 +155,9 @@ class Run:
         (args.out / "model" / "training.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
 
 
-def log(path: Path, progress: Progress, loss: float, done: float) -> None:
-    speed = round(progress.tokens / progress.seconds)
-    line = {"done": round(done, 4), "loss": round(loss, 4), "tokens_per_s": speed}
-    text = json.dumps(msgspec.to_builtins(progress) | line)
+def log(path: Path, progress: Progress, **figures: float) -> None:
+    line = msgspec.to_builtins(progress) | {name: round(value, 4) for name, value in figures.items()}
+    text = json.dumps(line | {"tokens_per_s": round(progress.tokens / max(1e-9, progress.seconds))})
     print(text, flush=True)
     with open(path, "a", encoding="utf-8") as out:
         out.write(text + "\n")
@@ -207,7 +190,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--lr", type=float, default=1e-4, help="peak learning rate")
     parser.add_argument("--batch-tokens", type=int, default=2500, help="tokens a step, padding included")
     parser.add_argument("--max-tokens", type=int, default=192, help="longer texts lose their middle")
-    parser.add_argument("--save-minutes", type=float, default=5)
+    parser.add_argument("--save-minutes", type=float, default=5, help="between looks at dev rows, each saved")
+    parser.add_argument("--dev-rows", type=int, default=20, help="rows of a set that a look reads")
+    parser.add_argument("--patience", type=int, default=4, help="looks without a gain after which a run ends")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=13)
     return parser

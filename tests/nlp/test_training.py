@@ -21,7 +21,7 @@ from nlp.engine import ACCURATE, OnnxModel, load_model
 from nlp.evaluation import report
 from nlp.evaluation import sets as labelled_sets
 from nlp.heads import CATEGORIES
-from nlp.training import baseline, data, export, losses, network, rebuild, restore, train
+from nlp.training import baseline, batching, data, export, losses, network, rebuild, restore, train
 from nlp.training.data import Row, SetSpec
 from nlp.training.rowq import quantise_rows
 
@@ -230,10 +230,10 @@ def test_two_class_rows_leave_neutral_alone_unless_they_are_verdicts() -> None:
 
 def test_every_row_is_in_one_batch_within_the_token_limit() -> None:
     lengths = [2 + number * 7 % 60 for number in range(500)]
-    plan = train.batches(lengths, 300, seed=1)
+    plan = batching.batches(lengths, 300, seed=1)
     assert sorted(row for batch in plan for row in batch) == list(range(500))
     assert max(len(batch) * max(lengths[row] for row in batch) for batch in plan) <= 300
-    assert plan != train.batches(lengths, 300, seed=2)
+    assert plan != batching.batches(lengths, 300, seed=2)
 
 
 def test_a_stopped_run_goes_on_where_it_was(base: Path, rows: Path, tmp_path: Path) -> None:
@@ -249,6 +249,22 @@ def test_a_stopped_run_goes_on_where_it_was(base: Path, rows: Path, tmp_path: Pa
     assert finished["tokens"] == 2 * sum(
         map(len, encoder.encode(texts))
     )  # every row twice: none lost, none doubled
+
+
+def test_a_run_that_gains_nothing_on_dev_rows_ends_and_keeps_what_was_best(
+    base: Path, rows: Path, tmp_path: Path
+) -> None:
+    command = ("--base", base, "--rows", rows, "--out", tmp_path, "--epochs", 50, "--max-tokens", 32)
+    ruinous = ("--lr", 0.5, "--save-minutes", 0, "--patience", 3, "--dev-rows", 5)
+    run(train.main, *command, *ruinous)
+    progress = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["progress"]
+    looks = [
+        line for line in map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines()) if "dev_loss" in line
+    ]
+    assert progress["stale"] == 3 < len(looks)
+    assert progress["best"] == pytest.approx(min(look["dev_loss"] for look in looks), abs=1e-4)
+    kept = json.loads((tmp_path / "model" / "training.json").read_text(encoding="utf-8"))
+    assert kept["step"] == looks[-4]["step"] < progress["step"]
 
 
 def test_int8_rows_are_within_half_a_step() -> None:
@@ -285,7 +301,7 @@ def test_a_shipped_folder_is_gone_on_from(trained: Path, served: Path, rows: Pat
     texts = [r.text for r in data.read_rows(rows / "dev.jsonl.gz")][:50]
     again = restore.restore(served, heads=2).eval()
     encoder = Encoder(served / "tokenizer.json", 32)
-    tokens, mask = train.padded(encoder.encode(texts), encoder.pad_id)
+    tokens, mask = batching.padded(encoder.encode(texts), encoder.pad_id)
     with torch.inference_mode():
         logits = again(tokens, mask)
     raw = OnnxModel(served).raw(texts)
