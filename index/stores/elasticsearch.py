@@ -52,8 +52,8 @@ def _make(layout: Layout, wanted: Generation) -> None:
     except StoreError as error:
         if isinstance(error.__cause__, AuthorizationException):
             raise StoreError(
-                f"There is no store {layout.prefix!r} in this cluster, and this user may not make one. Run once as a "
-                "user with the role of index/stores/roles/earshot_setup.json: earshot index init"
+                f"There is no store {layout.prefix!r} in this cluster, and this user may not make one. Run once as"
+                " a user with the role of index/stores/roles/earshot_setup.json: earshot index init"
             ) from error
         raise
 

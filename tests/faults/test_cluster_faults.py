@@ -17,7 +17,6 @@ from elasticsearch import helpers
 from dashboard.commands import doctor_cluster
 from index.errors import StoreError
 from index.settings import Elasticsearch, Settings
-from index.stores import elasticsearch_care as care
 from index.stores.elasticsearch_client import Client, connect
 
 INDEX = "earshot-mentions-faults"

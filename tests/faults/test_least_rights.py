@@ -71,13 +71,15 @@ def store(settings: Settings, made: None) -> Iterator[Store]:
 
 def say(store: Store, *, version: int = 1) -> None:
     """Twelve mentions of three months."""
-    saved = [record(n, f"第{n}杯太甜了 v{version}", at=NOW - n % 3 * MONTH, version=version, likes=n) for n in range(12)]
+    text = f"太甜了，第{version}版"
+    saved = [record(n, text, at=NOW - n % 3 * MONTH, version=version, likes=n) for n in range(12)]
     assert set(store.save(saved)) <= {"inserted", "updated"}
 
 
 def test_the_product_s_user_saves_finds_counts_and_corrects(store: Store) -> None:
     say(store)
-    assert store.save([record(1, "搬到本月", at=NOW, version=3), record(2, "旧", version=0)]) == ["updated", "stale"]
+    edits = [record(1, "搬到本月", at=NOW, version=3), record(2, "旧", version=0)]
+    assert store.save(edits) == ["updated", "stale"]
     store.correct(Correction(mention_id="weibo:1", field="sentiment", value="positive", by="me", at=NOW))
     store.set_customer("weibo:u1", "C1")
     store.set_influence([naive.influence("weibo:u1", "喜茶", 70.0)])
