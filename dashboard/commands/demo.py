@@ -140,8 +140,8 @@ def _tell(report: dict[str, Any], desk: Child | None) -> None:
     brands = ", ".join(f"{name} {count:,}" for name, count in report["brands"].items())
     share = 100 * report["negative"] / max(report["mentions"], 1)
     lines = [
-        f"{report['mentions']:,} mentions on {report['platforms']} platforms: {brands}",
-        f"{share:.0f} % negative; the worst hour was {report['crisis_hour']} with {report['crisis_negative']}",
+        f"{report['mentions']:,} mentions on {report['platforms']} platforms: {brands} (some name two brands)",
+        f"{share:.0f} % negative; most in the hour from {_hour(report)}: {report['crisis_negative']}",
         f"{report['kocs']} KOCs, {report['links']} accounts linked to customers, {report['cases']} cases to answer",
         f"{report['unmatched']} posts spoke of no brand, {report['quarantined']} rows wait in quarantine",
     ]
@@ -149,6 +149,10 @@ def _tell(report: dict[str, Any], desk: Child | None) -> None:
         typer.echo(line)
     if desk:
         typer.echo(f"The desk: {desk.address}   Ctrl-C ends.")
+
+
+def _hour(report: dict[str, Any]) -> str:
+    return str(report["crisis_hour"]).replace("T", " ")
 
 
 def add_to(app: typer.Typer) -> None:

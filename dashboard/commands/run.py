@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dashboard.commands.serve import Host, OpenBrowser, Port, desk_command, desk_folder
+from dashboard.commands.serve import Host, OpenBrowser, Port, desk_command, desk_folder, tell_address
 
 SHORTEST_LIFE = 5.0  # seconds; a child that dies sooner is started again more and more slowly
 LONGEST_PAUSE = 60.0
@@ -73,12 +73,14 @@ def run(
     from index.settings import load
 
     settings = load()
-    desk = desk_command(host or settings.desk_host, port or settings.desk_port, open_browser)
+    host, port = host or settings.desk_host, port or settings.desk_port
+    desk = desk_command(host, port, open_browser)
     children = [Child("crawl", own_command("crawl"))] if any(s.enabled for s in settings.sources) else []
     children += [Child(f"work {n}", own_command("work")) for n in range(1, workers + 1)]
     children += [Child("pictures", own_command("pictures"))] if settings.pictures else []
     children.append(Child("desk", desk, str(desk_folder())))
     os.environ["EARSHOT_HOME"] = str(settings.home)  # the desk runs in another folder
+    tell_address(host, port)
     keep_running(children)
 
 

@@ -24,7 +24,9 @@ def serve(host: Host = None, port: Port = None, open_browser: OpenBrowser = True
     from index.settings import load
 
     settings = load()
-    command = desk_command(host or settings.desk_host, port or settings.desk_port, open_browser)
+    host, port = host or settings.desk_host, port or settings.desk_port
+    command = desk_command(host, port, open_browser)
+    tell_address(host, port)
     os.chdir(desk_folder())
     os.execv(command[0], command)  # noqa: S606 - our own interpreter; signals go straight to the desk
 
@@ -40,11 +42,15 @@ def desk_command(host: str, port: int, open_browser: bool) -> list[str]:
         "server.address": host,
         "server.port": str(port),
         "server.headless": str(not open_browser).lower(),
-        "browser.gatherUsageStats": "false",
-        "server.fileWatcherType": "none",
     }
     flags = [part for name, value in options.items() for part in (f"--{name}", value)]
     return [sys.executable, "-m", "streamlit", "run", str(app), *flags]
+
+
+def tell_address(host: str, port: int) -> None:
+    from dashboard.commands.output import progress_console
+
+    progress_console().print(f"The desk: http://{host}:{port}   Ctrl-C ends.", markup=False)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from dashboard.commands.serve import desk_command
 
 CHILD = "import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); time.sleep(600)"
 PARENT = """
@@ -54,3 +58,32 @@ def test_a_part_that_dies_is_started_again_and_all_stop_together(tmp_path: Path)
     finally:
         parent.kill()
         parent.wait()
+
+
+def test_on_a_new_machine_the_desk_comes_up_without_a_question_or_an_advertisement(tmp_path: Path) -> None:
+    """With the browser to be opened, as a person starts it: Streamlit has asked for an e-mail address there."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "HOME": str(tmp_path), "EARSHOT_HOME": str(tmp_path), "BROWSER": "true"}
+    said = tmp_path / "said"
+    with said.open("wb") as file:
+        desk = subprocess.Popen(
+            desk_command("127.0.0.1", port, open_browser=True),
+            env=environment, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+        )  # fmt: skip
+    try:
+        wait_for(lambda: answers(f"http://127.0.0.1:{port}/_stcore/health") or desk.poll() is not None)
+        assert desk.poll() is None, said.read_text()
+        assert "Streamlit" not in said.read_text()
+    finally:
+        desk.kill()
+        desk.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=2).close()
+    except OSError:
+        return False
+    return True
