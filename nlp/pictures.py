@@ -90,7 +90,8 @@ class PictureWorker:
         self._stop.set()
 
     def run(self, *, until_idle: bool = False) -> None:
-        """Until `stop`, or until the queue holds nothing that is due. Raises StoreError and InboxError."""
+        """Until `stop`, or until the queue holds nothing that is due. Raises StoreError, InboxError, and ModelError
+        when no picture can be read here."""
         while not self._stop.is_set():
             leased = self._queue.lease(1, worker="pictures", seconds=LEASE)
             if leased:
@@ -105,7 +106,8 @@ class PictureWorker:
         try:
             pictures = [self._picture(mention, url) for url in mention.media[:MOST]]
         except (Retry, Throttled) as error:
-            self._queue.retry([leased], str(error), delay=RETRY_AFTER * 2 ** (leased.tries - 1))
+            asked = error.seconds if isinstance(error, Throttled) else 0.0
+            self._queue.retry([leased], str(error), delay=max(asked, RETRY_AFTER * 2 ** (leased.tries - 1)))
             return
         try:
             self._save(mention, pictures)
@@ -132,10 +134,16 @@ class PictureWorker:
         self._inbox.quarantine_raw(mention.source, raw, f"A picture was not read: {problem}", place=mention.id)
 
     def _save(self, mention: Mention, pictures: Sequence[Picture]) -> None:
-        """Analyse text and pictures together, unless the mention was edited or removed meanwhile."""
+        """Analyse text and pictures together, unless the mention was edited or removed meanwhile. After a crash it
+        comes again: what is saved already has only its alerts to be looked at."""
         (stored,) = self._store.get([mention.id])
         if stored is None or stored.mention.version != mention.version:
             return
+        if not stored.analysis.pictures:
+            self._store.save([self._understood(stored, pictures)])
+        self._alerts.consider([found for found in self._store.get([mention.id]) if found])
+
+    def _understood(self, stored: Record, pictures: Sequence[Picture]) -> Record:
         masks = Counter(stored.analysis.masked)
         kept = []
         for picture in pictures:
@@ -145,9 +153,7 @@ class PictureWorker:
         masked = with_pictures(Masked(stored.mention, dict(masks), ()), kept)
         (understood,) = self._analyser.understand([masked])
         analysis = of_mention(understood.analysis, stored.mention, kept)
-        record = Record(mention=stored.mention, analysis=replace(analysis, cluster=stored.analysis.cluster))
-        self._store.save([record])
-        self._alerts.consider([found for found in self._store.get([mention.id]) if found])
+        return Record(mention=stored.mention, analysis=replace(analysis, cluster=stored.analysis.cluster))
 
 
 def wanted(records: Sequence[Record]) -> list[Item]:

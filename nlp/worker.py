@@ -154,7 +154,7 @@ class Worker:
             try:
                 done += self._process(part)
                 self._pause = 0.0
-            except StoreError as error:  # not the fault of the items, so it costs them no try
+            except (StoreError, InboxError) as error:  # not the fault of the items, so it costs them no try
                 self._inbox.put_back([*part, *_all(parts), *(one for one, _ in faults)])
                 self._wait(error)
                 return done

@@ -25,6 +25,7 @@ MAX_TRIES = 12  # with the pauses below about three hours: a receiver's bad even
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 3600.0  # seconds, doubling
 PERSON_PAUSE = 900.0  # a wrong secret or address is looked at again after a person may have mended it
 LEASE = 120.0  # seconds until another process may send what this one was sending; longer than any timeout
+ENDS = ("sent", "dropped", "given_up")
 Fault = SourceError | SettingsError
 _log = log.get("delivery")
 
@@ -83,29 +84,26 @@ class Deliverer:
             row = self._claim(at, tired)
             if row is None:
                 break
-            fault = self._attempt(row, at)
-            sent += fault is None
-            if fault is not None:
+            result = self._attempt(row, at)
+            sent += result == "sent"
+            if result not in ENDS:
                 tired.add(row[3])
-            metrics.DELIVERIES.labels(row[3], type(fault).__name__ if fault else "sent").inc()
+            metrics.DELIVERIES.labels(row[3], result).inc()
         return sent
 
-    def _attempt(self, row: Row, now: datetime) -> Fault | None:
-        """Send one delivery and write down how it ended; returns the fault of its channel."""
+    def _attempt(self, row: Row, now: datetime) -> str:
+        """Send one delivery and write down how it ended: one of ENDS, or the name of the fault of its channel."""
         id_, case_id, mention_id, name, tries = row
         if tries > MAX_TRIES:  # only a process that died while sending gets here
-            self._end(id_, "given_up", now, "Each try was cut off; see the log.")
-            return None
+            return self._end(id_, "given_up", now, "Each try was cut off; see the log.")
         record = self._store.get([mention_id])[0]
         if record is None:
-            self._end(id_, "dropped", now, "The mention was removed before it was sent.")
-            return None
+            return self._end(id_, "dropped", now, "The mention was removed before it was sent.")
         fault = self._send(case_id, record, name)
         if fault is None:
-            self._end(id_, "sent", now)
-        else:
-            self._put_off(id_, name, tries, fault, now)
-        return fault
+            return self._end(id_, "sent", now)
+        self._put_off(id_, name, tries, fault, now)
+        return type(fault).__name__
 
     def _claim(self, now: datetime, tired: set[str]) -> Row | None:
         """Borrow the delivery that is due longest; the try is counted before, so a crash counts too."""
@@ -140,11 +138,12 @@ class Deliverer:
             self._open[name] = open_channel(self._known[name], self._settings)
         return self._open[name]
 
-    def _end(self, id_: int, state: str, now: datetime, error: str | None = None) -> None:
+    def _end(self, id_: int, state: str, now: datetime, error: str | None = None) -> str:
         self.records.run(
             "UPDATE outbox SET state = ?, sent_at = ?, error = ? WHERE id = ?",
             (state, stamp(now) if state == "sent" else None, error, id_),
         )
+        return state
 
     def _put_off(self, id_: int, name: str, tries: int, fault: Fault, now: datetime) -> None:
         if tries >= MAX_TRIES:

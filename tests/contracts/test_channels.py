@@ -199,7 +199,7 @@ def test_nothing_private_and_nothing_removed_is_sent(kind, desk, receiver):
     home = desk(channel)
     home.hear(complaint("1"))
     home.store.delete(["weibo:1"])
-    home.deliverer.deliver_due(NOW)
+    assert home.deliverer.deliver_due(NOW) == 0
     assert got(receiver, home.settings) == []
     assert home.outbox(channel.name) == [("dropped", 1)]
 

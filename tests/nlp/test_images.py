@@ -7,6 +7,7 @@ import os
 import signal
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -129,10 +130,13 @@ class WordListModel:
 
 class Site(BaseHTTPRequestHandler):
     pages: ClassVar[dict[str, bytes]] = {}
+    faults: ClassVar[dict[str, int]] = {"/later.png": 500, "/busy.png": 429}
 
     def do_GET(self) -> None:
         body = self.pages.get(self.path)
-        self.send_response(500 if self.path == "/later.png" else 200 if body is not None else 404)
+        self.send_response(self.faults.get(self.path, 200 if body is not None else 404))
+        if self.path == "/busy.png":
+            self.send_header("Retry-After", "7200")
         self.end_headers()
         self.wfile.write(body or b"")
 
@@ -270,6 +274,42 @@ def test_a_site_that_is_down_is_asked_again_later(world: World, site: str) -> No
     assert stored(world).pictures == ()
     assert world.queue.depth() == 1
     assert world.queue.counts()["weibo-api"]["retried"] == 1
+
+
+def test_a_site_that_names_a_time_is_left_alone_until_then(world: World, site: str) -> None:
+    world.say(f"{site}/busy.png")
+    world.pictures.run(until_idle=True)
+    ((ready,),) = world.queue.database.all("SELECT ready FROM item")
+    assert ready > time.time() + 7000
+
+
+def test_pictures_read_again_after_a_crash_change_nothing(world: World) -> None:
+    (world.settings.home / "pictures/shot.png").write_bytes(screenshot(*SAID))
+    world.say("file:shot.png")
+    (lent,) = world.queue.lease(1, worker="test")
+    for _ in range(2):  # the second time as if the first had ended before it said so
+        world.pictures._work(lent)
+        assert stored(world).masked == {"phone": 1}
+
+
+def test_a_queue_of_pictures_that_cannot_be_used_costs_no_mention_a_try(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nlp.worker.LONGEST_PAUSE", 0.01)
+    world.queue.close()
+    file = tmp_path / "pictures.sqlite"
+    kept = file.read_bytes()
+    file.write_bytes(b"no database" * 1000)
+    mention = Mention(
+        id="weibo:1", platform="weibo", source="weibo-api", text="茶茶", published_at=NOW, media=("file:a.png",)
+    )
+    world.inbox.put([Item(mention=mention)])
+    for _ in range(2 * world.settings.max_tries):
+        assert world.worker.step() == 0
+    file.write_bytes(kept)
+    assert world.worker.step() == 1
+    assert world.queue.depth() == 1
+    assert world.inbox.quarantined() == []
 
 
 def test_a_mention_edited_meanwhile_is_left_to_its_own_turn(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -23,13 +24,10 @@ class Desk:
     def send(self, case: Case, record: Record, settings: Settings) -> None:  # noqa: ARG002
         """Raises Retry when the records database cannot be used now."""
         try:
-            records = open_records(settings)
+            with closing(open_records(settings)) as records:
+                records.run(
+                    "INSERT INTO notices (case_id, at) SELECT id, ? FROM cases WHERE id = ? ON CONFLICT DO NOTHING",
+                    (datetime.now(UTC).isoformat(), case.id),
+                )
         except StoreError as error:
             raise Retry(str(error)) from error
-        try:
-            records.run(
-                "INSERT INTO notices (case_id, at) SELECT id, ? FROM cases WHERE id = ? ON CONFLICT DO NOTHING",
-                (datetime.now(UTC).isoformat(), case.id),
-            )
-        finally:
-            records.close()
