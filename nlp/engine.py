@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,7 @@ from nlp.encoder import Encoder
 from nlp.heads import BINARY, CATEGORIES
 
 LABELS = ("negative", "neutral", "positive")
+HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 SHIPPED = Path(__file__).parent / "weights"
 ACCURATE = "accurate"  # the larger model, in a folder of that name inside SHIPPED
 # The widest activations of a batch (tokens x 1,536 floats) should stay in a core's second-level cache:
@@ -267,6 +269,8 @@ def load_model(ref: str | None = None, threads: int = 1) -> SentimentModel:
         from nlp.onnx_classifier import OnnxClassifier
 
         return OnnxClassifier(folder, threads)
+    if not folder.exists() and not HUB_ID.fullmatch(ref):
+        raise ModelError(f"{folder} is not there. Correct EARSHOT_MODEL, or `model` in earshot.toml.")
     from nlp.huggingface import HuggingFaceSentiment
 
     return HuggingFaceSentiment(ref, threads)

@@ -36,6 +36,8 @@ def checks(settings: Settings) -> Iterator[Check]:
     yield from _left_behind(settings, shared)
     if "store" in shared:
         yield from guarded("cluster", lambda: _cluster(settings))
+    if "records" in shared:
+        yield from guarded("key", lambda: _key(settings))
     with suppress(EarshotError):  # where one cannot be asked, its own check says so
         for sentences in _clocks(settings, shared):
             yield problem("clock", sentences)
@@ -51,6 +53,24 @@ def _left_behind(settings: Settings, shared: set[str]) -> Iterator[Check]:
                 f" can be shared: {WHAT[name]}",
                 do=f'set {name} = "{SHARED[name]}" in earshot.toml',
             )
+
+
+def _key(settings: Settings) -> Iterator[Check]:
+    """Whether this machine reads and matches the contact data that the others wrote."""
+    from index.crm.contacts import KEY_NAME, open_contacts
+    from index.settings import secret
+
+    if not secret(KEY_NAME, settings.home):
+        found = f"{KEY_NAME} is not set: this machine would make a key that no other has"
+        yield Check(name="key", level="problem", found=found, do=f"write the {KEY_NAME} of the others into .env")
+        return
+    try:
+        records = open_records(settings)
+    except EarshotError:
+        return  # the check of the records says so
+    with closing(records):
+        open_contacts(settings.home).check_key(records)
+    yield Check(name="key", level="ok", found=f"{KEY_NAME} is the one the customers were stored with")
 
 
 def _clocks(settings: Settings, shared: set[str]) -> Iterator[str]:

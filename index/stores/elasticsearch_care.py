@@ -16,6 +16,7 @@ from elasticsearch import ApiError
 from index.clocks import skewed
 from index.settings import Settings
 from index.stores.elasticsearch_client import Client, parse
+from index.stores.elasticsearch_layout import Layout
 
 PLUGINS = {"smartcn": "analysis-smartcn", "ik_max_word": "analysis-ik"}
 IN_USE = ("mentions", "people", "state")  # generations before the present one are closed on purpose
@@ -42,7 +43,8 @@ def problems(client: Client, settings: Settings) -> list[str]:
         *_red(client, prefix),
         *_blocks(client, prefix),
         *missing,
-        *_nodes(client, settings.elasticsearch.analyzer),
+        *_analyzer(client, prefix, settings.elasticsearch.analyzer),
+        *_nodes(client),
     ]
 
 
@@ -104,7 +106,7 @@ def _blocks(client: Client, prefix: str) -> Iterator[str]:
             yield f"{name} is blocked ({', '.join(blocks)}). Set it to null: PUT {name}/_settings"
 
 
-def _nodes(client: Client, analyzer: str) -> Iterator[str]:
+def _analyzer(client: Client, prefix: str, analyzer: str) -> Iterator[str]:
     plugin = PLUGINS.get(analyzer)
     info = client.nodes.info(metric="plugins", filter_path="nodes.*.name,nodes.*.plugins.name")["nodes"]
     without = sorted(node["name"] for node in info.values() if plugin and plugin not in _plugins(node))
@@ -113,6 +115,16 @@ def _nodes(client: Client, analyzer: str) -> Iterator[str]:
             f'analyzer = "{analyzer}" needs the plug-in {plugin}, which {", ".join(without)} lacks. Install it on'
             ' every node (bin/elasticsearch-plugin install), or set analyzer = "standard".'
         )
+        return
+    made = Layout(client, prefix).current()
+    if made and made.analyzer != analyzer:
+        yield (
+            f'The indices were made with analyzer = "{made.analyzer}", earshot.toml says "{analyzer}". Write the'
+            " former there, or make them anew: earshot index migrate"
+        )
+
+
+def _nodes(client: Client) -> Iterator[str]:
     before = time.time()
     stats = client.nodes.stats(metric="fs", filter_path="nodes.*.name,nodes.*.timestamp,nodes.*.fs.total")["nodes"]
     after = time.time()

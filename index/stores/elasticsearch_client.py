@@ -155,7 +155,7 @@ class Client(Elasticsearch):
         try:
             response = super().perform_request(method, path, **options)
         except TransportError as error:
-            if sentence := _of_connection(error):
+            if sentence := self._why_no_answer(error) or _of_connection(error):
                 raise StoreError(f"{self._where()} {sentence}") from error
             raise
         except (ApiError, UnsupportedProductError) as error:
@@ -165,6 +165,18 @@ class Client(Elasticsearch):
         if lacking := _lacking(response.body):
             raise StoreError(f"{self._where()} {_red(lacking)}")
         return response
+
+    def _why_no_answer(self, error: TransportError) -> str | None:
+        """Writing, or making it visible, waits a minute for a shard that is on no node: red is not slow."""
+        if not isinstance(error, ConnectionTimeout):
+            return None
+        only, accept = {"filter_path": "unassigned_primary_shards"}, {"accept": "application/json"}
+        try:
+            health = super().perform_request("GET", "/_cluster/health", params=only, headers=accept).body
+        except (TransportError, ApiError):
+            return None
+        missing = health.get("unassigned_primary_shards")
+        return _red(f"{missing} of the cluster") if missing else None
 
     def refusal(self, status: int, error: Mapping[str, Any]) -> StoreError | None:
         """Of one item of a bulk answer: the StoreError when the cluster or our rights are at fault, which hits

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 import secure_cluster
 from cluster import having
 
+from dashboard.cli import run_command
 from index.settings import Elasticsearch, Settings
 from index.stores import elasticsearch_care as care
+from index.stores.elasticsearch_client import connect
 
 
 @pytest.fixture(scope="session")
@@ -38,8 +42,13 @@ def become(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 @pytest.fixture
 def settings(
-    secure: secure_cluster.SecureCluster, redis_url: str, postgres_address: str, tmp_path: Path
+    secure: secure_cluster.SecureCluster,
+    redis_url: str,
+    postgres_address: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Settings:
+    monkeypatch.setenv("EARSHOT_KEY", "the same on every machine")
     return Settings(
         home=tmp_path,
         store=f"elasticsearch:{secure.server.url}",
@@ -47,3 +56,32 @@ def settings(
         records=postgres_address,
         elasticsearch=Elasticsearch(ca_file=str(secure.ca), retries=1, timeout=30),
     )
+
+
+@pytest.fixture
+def earshot(
+    settings: Settings,
+    become: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Callable[..., Any]]:
+    """earshot("index", "status", "--json") is what the command says; it must end with `code`. The home and its
+    earshot.toml are those of `settings`. Leaves an empty cluster."""
+    monkeypatch.setenv("EARSHOT_HOME", str(settings.home))
+    lines = [f'{name} = "{getattr(settings, name)}"' for name in ("store", "inbox", "records")]
+    lines += ["[elasticsearch]", f'ca_file = "{settings.elasticsearch.ca_file}"', "retries = 1"]
+    (settings.home / "earshot.toml").write_text("\n".join(lines), encoding="utf-8")
+
+    def call(*words: str, code: int = 0) -> Any:
+        capsys.readouterr()
+        ended = run_command(list(words))
+        said = capsys.readouterr()
+        assert ended == code, said.out + said.err
+        return msgspec.json.decode(said.out)
+
+    yield call
+    become("root")
+    with connect(settings) as client:
+        if client.indices.exists(index="earshot-state"):
+            client.indices.delete(index=list(client.indices.get(index="earshot-*", features="aliases").body))
+            client.indices.delete_index_template(name="earshot-*")

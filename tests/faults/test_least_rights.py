@@ -11,14 +11,13 @@ import msgspec
 import naive_store as naive
 import pytest
 from elasticsearch import helpers
+from mappings import newer
 
-from dashboard.cli import run_command
 from index.documents import Correction
 from index.errors import StoreError
 from index.query import MentionQuery
 from index.settings import Settings
-from index.stores import elasticsearch as elasticsearch_module
-from index.stores import elasticsearch_layout, open_store
+from index.stores import open_store
 from index.stores.elasticsearch_client import connect
 from index.stores.protocol import Store
 
@@ -27,32 +26,6 @@ EVERYTHING = MentionQuery()
 MONTH = timedelta(days=31)
 Become = Callable[[str], None]
 Earshot = Callable[..., Any]
-
-
-@pytest.fixture
-def earshot(
-    settings: Settings, become: Become, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Earshot]:
-    """earshot("index", "status") is what the command says; it must end with `code`. Leaves an empty cluster."""
-    monkeypatch.setenv("EARSHOT_HOME", str(settings.home))
-    lines = [f'{name} = "{getattr(settings, name)}"' for name in ("store", "inbox", "records")]
-    lines += ["[elasticsearch]", f'ca_file = "{settings.elasticsearch.ca_file}"']
-    (settings.home / "earshot.toml").write_text("\n".join(lines), encoding="utf-8")
-
-    def call(*words: str, code: int = 0) -> Any:
-        capsys.readouterr()
-        ended = run_command(list(words))
-        said = capsys.readouterr()
-        assert ended == code, said.out + said.err
-        return msgspec.json.decode(said.out)
-
-    yield call
-    become("root")
-    with connect(settings) as client:
-        if not client.indices.exists(index="earshot-state"):
-            return  # none were made
-        client.indices.delete(index=list(client.indices.get(index="earshot-*", features="aliases").body))
-        client.indices.delete_index_template(name="earshot-*")
 
 
 @pytest.fixture
@@ -152,16 +125,6 @@ def holding(settings: Settings, word: str) -> list[str]:
         client.indices.refresh(index="earshot-*", ignore_unavailable=True)
         everything = helpers.scan(client, index="earshot-*", query={"query": {"match_all": {}}})
         return [f"{hit['_index']}/{hit['_id']}" for hit in everything if word in repr(hit)]
-
-
-def newer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next version of Earshot: its mapping has one more field."""
-    body = msgspec.json.decode(msgspec.json.encode(elasticsearch_layout.template("mentions")))
-    body["mappings"]["_meta"]["version"] += 1
-    body["mappings"]["properties"]["mood"] = {"type": "keyword"}
-    before = elasticsearch_layout.template
-    monkeypatch.setattr(elasticsearch_layout, "template", lambda name: body if name == "mentions" else before(name))
-    monkeypatch.setattr(elasticsearch_module, "template", elasticsearch_layout.template)
 
 
 def test_set_up_and_product_go_to_a_newer_mapping_and_back(

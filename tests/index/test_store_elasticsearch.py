@@ -19,12 +19,12 @@ import naive_store as naive
 import pytest
 from elastic_transport import ConnectionError as Cut
 from elastic_transport import Urllib3HttpNode as HttpNode
+from mappings import newer
 
 from index.documents import Author, Correction, Mention, Record
 from index.errors import Rejected, StoreError
 from index.query import MentionQuery
 from index.settings import Settings
-from index.stores import elasticsearch as elasticsearch_module
 from index.stores import elasticsearch_layout, elasticsearch_places, open_store
 from index.stores.draft import Draft
 from index.stores.elasticsearch import ElasticsearchStore, wanted_generation
@@ -237,16 +237,6 @@ def test_the_strict_mapping_knows_every_field(part: str | None, document: type[m
     mapping = elasticsearch_layout.template("mentions")["mappings"]
     properties = (mapping["properties"][part] if part else mapping)["properties"]
     assert set(document.__struct_fields__) - {"deleted"} <= set(properties)
-
-
-def newer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next version of Earshot: its mapping has one more field."""
-    body = msgspec.json.decode(msgspec.json.encode(elasticsearch_layout.template("mentions")))
-    body["mappings"]["_meta"]["version"] += 1
-    body["mappings"]["properties"]["mood"] = {"type": "keyword"}
-    before = elasticsearch_layout.template
-    monkeypatch.setattr(elasticsearch_layout, "template", lambda name: body if name == "mentions" else before(name))
-    monkeypatch.setattr(elasticsearch_module, "template", elasticsearch_layout.template)
 
 
 @contextmanager
