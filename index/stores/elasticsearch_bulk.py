@@ -62,6 +62,18 @@ def send(client: Elasticsearch, actions: Sequence[Action], *extra: bytes) -> lis
     return results
 
 
+def send_lines(
+    client: Elasticsearch, index: str, lines: Sequence[Any], *, expected: int = CONFLICT, **options: Any
+) -> None:
+    """One bulk request of ready lines for an index. Raises StoreError for the first that is refused, other than
+    with the status `expected`."""
+    answer = client.bulk(index=index, operations=lines, filter_path=ANSWER, **options)
+    refused = [r for item in answer["items"] if not (r := _result(*item.values())).done and r.status != expected]
+    _raise_if_unusable(client, refused)
+    if refused:
+        raise StoreError(f"Elasticsearch does not take what is to be written to {index}: {refused[0].reason}")
+
+
 def _raise_if_unusable(client: Elasticsearch, results: Sequence[Result]) -> None:
     """What hits every document alike is no fault of a document."""
     for result in results:

@@ -105,7 +105,8 @@ class DayCounts:
         changed = [month for month, mark in marks.items() if self._marks.get(month) != mark]
         if changed:
             self._client.indices.refresh(index=changed)
-        if purges != self._purges or len(self._kept) > MOST_KEPT:
+        vanished = self._marks.keys() - marks.keys()  # dropped, or left behind by a migration
+        if vanished or purges != self._purges or len(self._kept) > MOST_KEPT:
             self._kept.clear()
         if self._kept:
             touched = {day for month in changed for day in self._touched(month)}
@@ -211,10 +212,6 @@ def _counts(field: Field, bucket: Mapping[str, Any], day: str) -> Counts | None:
 
 def _iso(day: int) -> str:
     return date.fromordinal(day).isoformat()
-
-
-def _least(copies: Sequence[Mapping[str, Any]]) -> int:
-    return min(int(each["seq_no"]["global_checkpoint"]) for each in copies)
 
 
 def _between(start: datetime, end: datetime) -> Dsl:

@@ -117,8 +117,10 @@ class Layout:
         self.forget()
         earlier = [i for i in indices if 0 < generation_number(i) < self.generation.number]
         self._block_writes(earlier, None)
-        yield
-        self._block_writes(earlier, True)
+        try:
+            yield
+        finally:
+            self._block_writes(earlier, True)
 
     def _block_writes(self, indices: list[str], block: bool | None) -> None:
         """By settings alone: that is all that the role of the product may change of an index."""

@@ -20,12 +20,14 @@ import msgspec
 from elasticsearch import ConflictError, Elasticsearch, NotFoundError
 
 from index.errors import Conflict, StoreError
+from index.stores.elasticsearch_bulk import send_lines
 from index.stores.elasticsearch_documents import corrections_of, to_document, to_draft, tombstone
 from index.stores.elasticsearch_layout import OLDER, Generation, Layout, generation_number
 from index.stores.elasticsearch_scan import hits
 from index.stores.elasticsearch_state import MIGRATION
 
 BATCH = 500
+MISSING = 404
 LITTLE = 500  # changed documents that are copied while writers wait: about a second
 ROUNDS = 50  # of copying what changed meanwhile, before writers wait whatever is left
 LEASE = 60.0  # seconds without a sign after which a migration counts as ended
@@ -52,53 +54,52 @@ class Migration:
 
     def forward(self, wanted: Generation) -> Moved | None:
         """To the mapping `wanted` (its number does not matter); None when it is there already."""
-        current = self._layout.generation
-        if current[1:] == wanted[1:]:
-            return None
-        last = max(map(generation_number, self._layout.all_months()), default=current.number)
-        return self._move(current, wanted._replace(number=last + 1), {})
+        with self._alone() as current:
+            if current[1:] == wanted[1:]:
+                return None
+            last = max(map(generation_number, self._layout.all_months()), default=current.number)
+            return self._move(current, wanted._replace(number=last + 1), {})
 
     def back(self) -> Moved:
         """To the generation before this one, with what was written since. Raises StoreError without one."""
-        current = self._layout.generation
-        before = self._read("moved")
-        if before is None or before["to"] != current.number or before["from"]["number"] not in self._generations():
-            raise StoreError("There is no earlier generation of the indices to go back to.")
-        earlier = Generation(**before["from"])
-        return self._move(current, earlier, dict(before["marks"]))
+        with self._alone() as current:
+            found = self._get("moved")
+            before = found["_source"]["value"] if found else {"to": 0}
+            if before["to"] != current.number or before["from"]["number"] not in self._generations():
+                raise StoreError("There is no earlier generation of the indices to go back to.")
+            return self._move(current, Generation(**before["from"]), dict(before["marks"]))
 
     def finish(self) -> list[str]:
         """Remove every generation but the current one: there is no way back then. The names of the indices."""
-        current = self._layout.generation.number
-        gone = [name for name in self._layout.all_months() if generation_number(name) != current]
-        for number in {generation_number(name) for name in gone}:
-            self._client.indices.delete_index_template(name=f"{self._layout.mentions}-{number}")
-        if gone:
-            self._client.indices.delete(index=gone)
-        return gone
+        with self._alone() as current:  # what another one is just building would be among them
+            gone = [name for name in self._layout.all_months() if generation_number(name) != current.number]
+            for number in {generation_number(name) for name in gone}:
+                self._client.indices.delete_index_template(name=f"{self._layout.mentions}-{number}")
+            if gone:
+                self._client.indices.delete(index=gone)
+            return gone
 
     def _move(self, source: Generation, target: Generation, marks: Marks) -> Moved:
-        with self._alone():
-            if target.number in self._generations():
-                self._open(target)
-            else:
-                self._layout.put_template(target, aliases={})
-            self._layout.make_index(self._layout.index(target.number, OLDER))
-            for _ in range(ROUNDS):
-                if self._copy(source, target, marks) <= LITTLE:
-                    break
-            started = time.monotonic()
-            self._close(source)
-            try:
-                self._copy(source, target, marks)
-                self._remove_what_is_gone(source, target)
-                self._switch(source, target)
-            except BaseException:
-                self._open(source)  # nothing has changed for anybody
-                raise
-            closed = time.monotonic() - started
-            back = {name: self._mark(name) for name in self._months(target)}
-            self._write("moved", {"from": source._asdict(), "to": target.number, "marks": back})
+        if target.number in self._generations():
+            self._open(target)
+        else:
+            self._layout.put_template(target, aliases={})
+        self._layout.make_index(self._layout.index(target.number, OLDER))
+        for _ in range(ROUNDS):
+            if self._copy(source, target, marks) <= LITTLE:
+                break
+        started = time.monotonic()
+        self._close(source)
+        try:
+            self._copy(source, target, marks)
+            self._remove_what_is_gone(source, target)
+            self._switch(source, target)
+        except BaseException:
+            self._open(source)  # nothing has changed for anybody
+            raise
+        closed = time.monotonic() - started
+        back = {name: self._mark(name) for name in self._months(target)}
+        self._write("moved", {"from": source._asdict(), "to": target.number, "marks": back})
         return Moved(self._copied, closed, target)
 
     def _copy(self, source: Generation, target: Generation, marks: Marks) -> int:
@@ -144,7 +145,8 @@ class Migration:
             gone = [doc["_id"] for doc in answer["docs"] if not doc.get("found")]
             if gone:
                 lines = [{"delete": {"_id": name}} for name in gone]
-                self._client.bulk(index=twin, operations=lines)
+                send_lines(self._client, twin, lines, expected=MISSING)
+            self._renew()
 
     def _switch(self, source: Generation, target: Generation) -> None:
         alias = self._layout.mentions
@@ -185,30 +187,39 @@ class Migration:
         return min(int(copy["seq_no"]["local_checkpoint"]) for copy in shards if copy["routing"]["primary"])
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        held = self._read(MIGRATION)
-        if held and held["until"] > time.time() and held["by"] != self._holder:
-            raise Conflict(f"A migration runs already ({held['by']}). When it was killed, wait a minute.")
-        self._renew()
+    def _alone(self) -> Iterator[Generation]:
+        """The generation in use, which no other migration changes meanwhile."""
+        _ = self._layout.generation  # without a store there is nowhere to keep the lease
+        self._take_lease()
+        self._layout.forget()
         try:
-            yield
+            yield self._layout.generation
         finally:
             self._client.delete(index=self._layout.state, id=MIGRATION)
 
-    def _renew(self) -> None:
-        self._write(MIGRATION, {"by": self._holder, "until": time.time() + LEASE})
-
-    def _read(self, name: str) -> Any:
+    def _take_lease(self) -> None:
+        """Compared and set: of two that begin at the same moment one does. Raises Conflict."""
+        found = self._get(MIGRATION)
+        held = found["_source"]["value"] if found else {"until": 0.0}
+        if held["until"] > time.time():
+            raise Conflict(f"A migration runs already ({held['by']}). When it was killed, wait a minute.")
+        seen = {"if_seq_no": found["_seq_no"], "if_primary_term": found["_primary_term"]} if found else {}
         try:
-            return self._client.get(index=self._layout.state, id=name)["_source"]["value"]
+            self._renew(op_type="index" if found else "create", **seen)
+        except ConflictError as error:
+            raise Conflict("Another migration began at the same moment. Try again.") from error
+
+    def _renew(self, **options: Any) -> None:
+        self._write(MIGRATION, {"by": self._holder, "until": time.time() + LEASE}, **options)
+
+    def _get(self, name: str) -> Mapping[str, Any] | None:
+        try:
+            return self._client.get(index=self._layout.state, id=name).body
         except NotFoundError:
             return None
 
-    def _write(self, name: str, value: Mapping[str, Any]) -> None:
-        try:
-            self._client.index(index=self._layout.state, id=name, document={"value": value})
-        except ConflictError as error:
-            raise Conflict("Another migration began at the same moment. Try again.") from error
+    def _write(self, name: str, value: Mapping[str, Any], **options: Any) -> None:
+        self._client.index(index=self._layout.state, id=name, document={"value": value}, **options)
 
 
 def _rebuilt(hit: Mapping[str, Any]) -> bytes:

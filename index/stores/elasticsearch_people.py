@@ -18,6 +18,7 @@ from elasticsearch import Elasticsearch
 from index.documents import Author, AuthorFacts, Influence, encode
 from index.query import MentionQuery
 from index.stores.days import Days
+from index.stores.elasticsearch_bulk import send_lines
 from index.stores.elasticsearch_counts import BY_SENTIMENT, Counting, certain, sentiment_counts, terms
 from index.stores.elasticsearch_layout import Layout
 from index.stores.elasticsearch_query import Dsl, to_dsl
@@ -110,9 +111,10 @@ class People:
     def facts(self, brand: str, since: datetime, authors: Sequence[str] | None) -> list[AuthorFacts]:
         posts = self._posts(MentionQuery(brands=(brand,), since=since))
         copies = Copies(posts)
+        wanted = None if authors is None else set(authors)
         by_author: defaultdict[str, list[Post]] = defaultdict(list)
         for post in posts:
-            if post.author is not None and (authors is None or post.author in authors):
+            if post.author is not None and (wanted is None or post.author in wanted):
                 by_author[str(post.author)].append(post)
         latest = self._latest(by_author)
         customers, _ = self._known(by_author)
@@ -142,7 +144,7 @@ class People:
                 header = {"index": {"_id": _score_id(score.author_id, score.brand or "")}}
                 lines += [header, {**kept, "influence": msgspec.json.decode(encode(score))}]
         if lines:
-            self._client.bulk(index=self._layout.people, operations=lines, refresh=True)
+            send_lines(self._client, self._layout.people, lines, refresh=True)
             self._state.note_change()
 
     def set_customer(self, author_id: str, customer_id: str | None) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from elasticsearch import Elasticsearch
+from elasticsearch import Elasticsearch, NotFoundError
+
+from index.errors import StoreError
 
 KEEP = "5m"  # between two pages; an export that somebody pauses for longer must begin again
 NEWEST_FIRST: list[dict[str, Any]] = [{"published_at": "desc"}, {"ts": "desc"}, {"id": "desc"}]
@@ -21,7 +24,8 @@ def hits(
     fields: Sequence[str] | bool = True,
     **options: Any,
 ) -> Iterator[dict[str, Any]]:
-    """The picture is that of the first page, whatever is written meanwhile. With the state of each document."""
+    """The picture is that of the first page, whatever is written meanwhile. With the state of each document.
+    Raises StoreError when the cluster does not have that picture any more."""
     opened = client.open_point_in_time(index=index, keep_alive=KEEP, allow_partial_search_results=False)
     pit, after = opened["id"], None
     try:
@@ -43,5 +47,10 @@ def hits(
             if len(found) < batch:
                 return
             after = found[-1]["sort"]
+    except NotFoundError as error:
+        raise StoreError(
+            "What was being read is gone: nothing was asked for five minutes, or indices were removed. Start again."
+        ) from error
     finally:
-        client.close_point_in_time(id=pit)
+        with suppress(NotFoundError, StoreError):  # it ends by itself, and the first fault is the one to tell
+            client.close_point_in_time(id=pit)

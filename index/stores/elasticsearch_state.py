@@ -13,6 +13,7 @@ import msgspec
 from elasticsearch import ConflictError, Elasticsearch, NotFoundError
 
 from index.errors import Conflict, StoreError
+from index.stores.elasticsearch_bulk import send_lines
 from index.stores.elasticsearch_layout import Layout
 from index.stores.elasticsearch_scan import hits
 from index.stores.traces import Trace, trace_hash
@@ -118,7 +119,7 @@ class State:
             lines += [{"index": {"_id": f"removed-{name}", **number}}, {"value": version, "removed": True}]
         if lines:
             self._put("foreign", True)
-            self._client.bulk(index=self._layout.state, operations=lines)
+            send_lines(self._client, self._layout.state, lines)
 
     def change_lines(self) -> tuple[bytes, bytes]:
         """Lines of a bulk request that note the change, so that not even a crash after it hides it."""
@@ -140,11 +141,10 @@ class State:
         return int(found["_source"]["value"]) if found else 0
 
     def _make_salt(self) -> str:
+        """Ours, or that of the process that was faster."""
         with suppress(ConflictError):
             self._put("salt", secrets.token_bytes(32).hex(), op_type="create")
-        found = self._get("salt")
-        assert found is not None  # noqa: S101 - written by us or by whom we met
-        return str(found["_source"]["value"])
+        return str(self._client.get(index=self._layout.state, id="salt")["_source"]["value"])
 
     def _get(self, name: str) -> dict[str, Any] | None:
         try:

@@ -22,7 +22,7 @@ from elastic_transport import Urllib3HttpNode as HttpNode
 from mappings import newer
 
 from index.documents import Author, Correction, Mention, Record
-from index.errors import Rejected, StoreError
+from index.errors import Conflict, Rejected, StoreError
 from index.query import MentionQuery
 from index.settings import Settings
 from index.stores import elasticsearch_layout, elasticsearch_places, open_store
@@ -230,6 +230,20 @@ def compare_days(reader: ElasticsearchStore, kept: list[Record], turn: int) -> N
         assert days == naive.histogram(expected, "%Y-%m-%d", "Asia/Shanghai")
 
 
+def test_a_score_that_the_cluster_refuses_is_an_error(store: ElasticsearchStore) -> None:
+    with pytest.raises(StoreError, match="does not take"):
+        store.set_influence([naive.influence("weibo:u1", "喜" * 20_000, 70.0)])
+
+
+def test_a_reading_whose_picture_is_gone_says_to_start_again(store: ElasticsearchStore) -> None:
+    store.save([record(n) for n in range(4)])
+    reading = store.scan(EVERYTHING, batch=2)
+    next(reading)
+    store.client.indices.delete(index=list(store.layout.all_months()))
+    with pytest.raises(StoreError, match="Start again"):
+        list(reading)
+
+
 @pytest.mark.parametrize(
     ("part", "document"), [(None, Mention), ("author", Author), ("corrections", Correction)], ids=str
 )
@@ -237,6 +251,34 @@ def test_the_strict_mapping_knows_every_field(part: str | None, document: type[m
     mapping = elasticsearch_layout.template("mentions")["mappings"]
     properties = (mapping["properties"][part] if part else mapping)["properties"]
     assert set(document.__struct_fields__) - {"deleted"} <= set(properties)
+
+
+def test_counts_kept_by_day_hold_over_a_migration(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, reader = another(settings), another(settings)
+    day = NOW - timedelta(days=3)
+    writer.save([record(1, at=day), record(2, at=NOW)])
+    query = MentionQuery(since=day - timedelta(days=2), until=day + timedelta(days=2))
+    assert reader.count(query) == 1
+    assert writer.save([record(1, at=NOW, version=10**13)]) == ["updated"]  # nothing else was ever said on its day
+    newer(monkeypatch)
+    assert Migration(writer.layout).forward(wanted_generation(settings))
+    assert reader.count(query) == 0
+    monkeypatch.undo()
+    assert Migration(writer.layout).back()
+    assert reader.count(query) == 0
+    assert Migration(writer.layout).finish()
+    writer.close()
+    reader.close()
+
+
+def test_of_migrations_that_begin_at_once_one_goes_on_and_none_is_finished_meanwhile(settings: Settings) -> None:
+    with closing(another(settings)) as store, ThreadPoolExecutor(8) as pool:
+        began = [pool.submit(Migration(store.layout)._take_lease) for _ in range(8)]
+        faults = [each.exception() for each in began]
+        assert faults.count(None) == 1
+        assert all(isinstance(fault, Conflict) for fault in faults if fault)
+        with pytest.raises(Conflict, match="runs already"):
+            Migration(store.layout).finish()
 
 
 @contextmanager
