@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import socket
@@ -12,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import desk_home
 import pytest
 
 from dashboard.commands.serve import desk_command
@@ -28,13 +28,7 @@ HARMLESS = ("404 (Not Found)", "ERR_NAME_NOT_RESOLVED", "ERR_INTERNET_DISCONNECT
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    spec = importlib.util.spec_from_file_location("desk_home", ROOT / "tests/fixtures/desk_home.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    built: Path = module.build(tmp_path_factory.mktemp("browser") / "home", mentions=500)
-    return built
+    return desk_home.build(tmp_path_factory.mktemp("browser") / "home", mentions=500)
 
 
 @pytest.fixture(scope="session")

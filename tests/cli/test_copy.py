@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import desk_home
 import elastic
 import pytest
 
@@ -20,7 +19,6 @@ from index.stores import open_store
 from index.stores.protocol import Store
 
 Earshot = Callable[..., Any]
-ROOT = Path(__file__).parents[2]
 MOVED = "sqlite:moved.sqlite"
 KEYS = {
     "from",
@@ -36,19 +34,10 @@ KEYS = {
 }
 
 
-def _desk_home() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("desk_home", ROOT / "tests/fixtures/desk_home.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
 def filled(home: Path) -> Path:
     """A small desk with customers, cases, a label set by hand and an author erased."""
-    _desk_home().build(home, mentions=400)
+    desk_home.build(home, mentions=400)
     store = open_store(settings_file.load(home))
     newest = store.search(MentionQuery(), limit=2).hits
     store.correct(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 import random
@@ -13,10 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import elastic
+import naive_store as naive
 import pytest
 
 from index.documents import Correction, Influence, Record
@@ -33,17 +32,6 @@ FACETS = ("brand", "platform", "sentiment", "aspect", "intent", "lang", "source"
 MOMENTS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
-def _naive() -> ModuleType:
-    path = Path(__file__).parents[1] / "fixtures/naive_store.py"
-    spec = importlib.util.spec_from_file_location("naive_store", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-naive = _naive()
 record, NOW = naive.record, naive.NOW
 Open = Callable[[str, str], Store]
 Address = Callable[[str, str], str]

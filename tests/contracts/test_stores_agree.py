@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import elastic
 import msgspec
+import naive_store as naive
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -56,17 +55,6 @@ CLUSTERS = ["0000000000000a1", "7ffffffffffffff"]
 SENTIMENTS = ["negative", "neutral", "positive", "unsure"]
 
 
-def _naive() -> ModuleType:
-    path = Path(__file__).parents[1] / "fixtures/naive_store.py"
-    spec = importlib.util.spec_from_file_location("naive_store", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-naive = _naive()
 NOW = naive.NOW
 moments = st.one_of(
     st.integers(-72, 72).map(lambda h: NOW + timedelta(hours=h)),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import elastic
+import naive_store as naive
 import pytest
 from elasticsearch import Elasticsearch
 
@@ -28,19 +27,10 @@ COFFEE, TEA = "星野咖啡", "云海茶"
 COPIED = "0000000000000c1"
 
 
-def _naive() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("naive_store", ROOT / "tests/fixtures/naive_store.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def mentions(now: datetime) -> list[Record]:
     def said(number: int, text: str, hours: float, **given: Any) -> Record:
         given = {"brands": (COFFEE,), "sentiment": "negative", "likes": 1, "name": f"名{number}"} | given
-        record: Record = _naive().record(number, text, at=now - timedelta(hours=hours), **given)
+        record: Record = naive.record(number, text, at=now - timedelta(hours=hours), **given)
         return record
 
     taste, copied = {"aspects": {"taste": "negative"}}, {"cluster": COPIED}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import apsw
+import naive_store as naive
 import pytest
 
 from index.errors import StoreError
@@ -14,18 +13,6 @@ from index.query import MentionQuery
 from index.stores import sqlite as sqlite_store
 from index.stores.sqlite import SQLiteStore
 
-
-def _naive() -> ModuleType:
-    path = Path(__file__).parents[1] / "fixtures/naive_store.py"
-    spec = importlib.util.spec_from_file_location("naive_store", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-naive = _naive()
 record = naive.record
 
 

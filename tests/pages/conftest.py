@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
+import desk_home
 import pytest
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
 DESK = ROOT / "dashboard" / "desk.py"
 Open = Callable[..., AppTest]
-
-
-def _desk_home() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("desk_home", ROOT / "tests/fixtures/desk_home.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-desk_home = _desk_home()
 
 
 @pytest.fixture(scope="session")

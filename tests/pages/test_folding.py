@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
+import naive_store as naive
 import pytest
 
 from dashboard.folding import next_page
@@ -13,9 +11,6 @@ from index.query import MentionQuery
 from index.settings import Settings
 from index.stores import open_store
 
-_spec = importlib.util.spec_from_file_location("naive_store", Path(__file__).parents[1] / "fixtures/naive_store.py")
-naive = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(naive)
 PAID, OTHER = "00000000000abcd", "7fffffffffffff0"
 
 

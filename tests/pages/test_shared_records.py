@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
+import desk_home
 import pytest
 
 from index import settings as settings_file
 from index.alerts.cases import Cases
 from index.errors import StoreError
 
-BUILDER = Path(__file__).parents[1] / "fixtures/desk_home.py"
 PAGES = ("overview", "mentions", "cases", "influencers", "customers", "sources")
 
 
@@ -19,12 +18,7 @@ PAGES = ("overview", "mentions", "cases", "influencers", "customers", "sources")
 def shared(tmp_path: Path, postgres_address: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("EARSHOT_RECORDS", postgres_address)
     monkeypatch.setenv("EARSHOT_HOME", str(tmp_path / "home"))
-    spec = importlib.util.spec_from_file_location("desk_home", BUILDER)
-    assert spec
-    assert spec.loader
-    builder = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(builder)
-    return builder.build(tmp_path / "home", mentions=60)
+    return desk_home.build(tmp_path / "home", mentions=60)
 
 
 def test_every_page_opens_and_a_case_is_worked_to_replied(shared, open_page):
