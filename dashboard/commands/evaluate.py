@@ -29,7 +29,7 @@ def evaluate(
 ) -> None:
     """Score a model on labelled texts, one a line: {"text": ..., "label": ...} or {"text": ..., "aspects": {...}}.
 
-    \\b
+    \b
     earshot evaluate --data golden.jsonl
     earshot evaluate --model accurate --data sets/hotel sets/weibo --json report.json
     earshot evaluate --corrections --json -

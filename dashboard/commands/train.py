@@ -33,7 +33,8 @@ def train(
     \b
     earshot train --sets SETS --base multilingual-e5-small --out run       # from an encoder
     earshot train --sets SETS --base nlp/weights/accurate --out run        # on from the shipped model
-    earshot corrections --export mine/corrections/train.jsonl               # what people corrected, as one more set
+    earshot corrections --export mine                                      # what people corrected, as sets:
+    earshot train --sets mine --specs mine/sets.toml --base nlp/weights/accurate --out run
     EARSHOT_MODEL=run/weights earshot work                                  # use the result
     """
     try:

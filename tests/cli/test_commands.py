@@ -224,6 +224,7 @@ def test_help_teaches_with_an_example(earshot: Earshot, command: str) -> None:
     answer = earshot(command, "--help")
     assert answer.code == 0
     assert f"earshot {command}" in answer.out.split("Options:")[0].partition("\n")[2]
+    assert "\\b" not in answer.out  # the mark that keeps the lines of examples apart
 
 
 def test_help_is_instant_because_nothing_heavy_is_loaded() -> None:
