@@ -103,10 +103,13 @@ def _file(
 async def _from_one_thread(start: Callable[[], Iterator[bytes]]) -> AsyncIterator[bytes]:
     """Run a generator step by step in one thread of its own: a database cursor cannot change threads."""
     loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(1, thread_name_prefix="export") as thread:
+    thread = ThreadPoolExecutor(1, thread_name_prefix="export")
+    try:
         chunks = await loop.run_in_executor(thread, start)
         try:
             while (chunk := await loop.run_in_executor(thread, next, chunks, None)) is not None:
                 yield chunk
         finally:
             thread.submit(chunks.close)  # type: ignore[attr-defined]
+    finally:
+        thread.shutdown(wait=False)  # who broke off a download must not hold up every page while a step of it ends

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from dashboard import words
 from index.documents import Record
+from index.stores.days import local
 
 Value = str | int | float | datetime | list[str] | None
 Cell = str | int | float | None
@@ -89,14 +90,6 @@ def _cell(value: Value, zone: ZoneInfo) -> Cell:
     if isinstance(value, datetime):
         return local(value, zone).isoformat(timespec="seconds")
     return "; ".join(value) if isinstance(value, list) else value
-
-
-def local(moment: datetime, zone: ZoneInfo) -> datetime:
-    """On the clocks of `zone`; in UTC at the ends of the calendar, where no zone fits."""
-    try:
-        return moment.astimezone(zone)
-    except OverflowError:
-        return moment
 
 
 def headings(language: words.Language) -> list[str]:

@@ -28,7 +28,7 @@ from index.audit import AuditEntry
 from index.categories import OVERALL
 from index.crm.customers import Customers
 from index.crm.linking import Linker, Proposal
-from index.documents import Case, CaseState, Customer, Link, Record, encode
+from index.documents import EPOCH, Case, CaseState, Customer, Link, Record, encode
 from index.errors import NotFound
 from index.inbox import open_inbox
 from index.inbox.protocol import Inbox, Quarantined
@@ -243,14 +243,13 @@ def _replay(settings: Settings, ids: Sequence[int]) -> tuple[int, int]:
 
 
 def texts(query: MentionQuery, slices: int, per_slice: int) -> list[str]:
-    """A sample of what was said, spread over the time of `query` (which must have a beginning)."""
+    """A sample of what was said, spread over the time of `query`."""
     return _texts(desk(), desk().state(), query, slices, per_slice)
 
 
 @keep()
 def _texts(_desk: Desk, state: State, query: MentionQuery, slices: int, per_slice: int) -> list[str]:  # noqa: ARG001
-    start, end = query.since, query.until or datetime.now(UTC)
-    assert start is not None, "a sample is spread over a stretch of time"  # noqa: S101
+    start, end = query.since or EPOCH, query.until or datetime.now(UTC)
     step = (end - start) / slices
     found: list[str] = []
     for i in range(slices):

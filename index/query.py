@@ -14,7 +14,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
@@ -388,9 +388,18 @@ def _moment(text: str, lexeme: _Lexeme, name: str, value: str, zone: ZoneInfo) -
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=zone)
-        if name == "until" and len(value) == len("2026-01-31"):
+        if name == "until" and _is_day(value):
             moment += timedelta(days=1)
         return moment.astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
         message = f"{name}: needs a date such as {name}:2026-01-31; not {value!r}."
         raise QueryError(message, text, lexeme.value_start) from None
+
+
+def _is_day(value: str) -> bool:
+    """Whether ISO text names a day and no time of it: 2026-01-31, 20260131."""
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True

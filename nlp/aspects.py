@@ -1,25 +1,21 @@
 """What a text speaks of (taste, price, service ...) and how, clause by clause.
 
 Rules: find the words of the lexicon, cut the text into clauses, give each opinion its polarity (negation, too
-much, comparison, irony) and the terms it is about. A trained model takes over by being an AspectFinder.
+much, comparison, irony) and the terms it is about. nlp/reading.py joins them with what a model finds.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from index.documents import Aspect, SentimentLabel
 from index.text import normalise_with_offsets
-from nlp.lexicon import load
 from nlp.opinion_words import Hit, Role
 from nlp.opinion_words import find as find_words
 from nlp.opinions import REACH, Clause, Opinion, opinions
 from nlp.opinions import clauses as clauses_of
-
-NAMES: tuple[str, ...] = tuple(load("aspects")["names"])
-LABELS: dict[str, dict[str, str]] = load("aspects")["names"]  # name -> {"zh": ..., "en": ...} for display
 
 MAX_CHARS = 6_000  # characters read: opinions of a longer article are about more than the brand
 CARRY = 2  # clauses an aspect stays the subject: "味道呢，说实话，一般"
@@ -31,14 +27,6 @@ _COPULA = re.compile(
 )
 
 
-class AspectFinder(Protocol):
-    """What finds aspects: RuleFinder now, a trained model later."""
-
-    def find(self, text: str, sentiment: Mapping[str, float] | None = None) -> tuple[Aspect, ...]:
-        """The aspects of `text`, in reading order. Total: any string has an answer."""
-        ...
-
-
 class _Judgement(NamedTuple):
     aspect: str
     polarity: int
@@ -47,34 +35,23 @@ class _Judgement(NamedTuple):
     said: tuple[int, int]
 
 
-class RuleFinder:
-    """Finds aspects by words and rules; see the module. Holds no state."""
-
-    def find(self, text: str, sentiment: Mapping[str, float] | None = None) -> tuple[Aspect, ...]:
-        """At most one Aspect for each name and sentiment, in reading order.
-
-        An aspect that is named without an opinion is neutral, and left out when the text has an opinion on it
-        elsewhere. `sentiment` holds the mention's probabilities (negative, neutral, positive); it decides where
-        a text of one clause names an aspect without an opinion word. `span` covers term and opinion in `text`,
-        `evidence` is the opinion as written, such as 太甜.
-        """
-        norm, offsets = normalise_with_offsets(text[:MAX_CHARS])
-        hits = find_words(norm)
-        if not hits:
-            return ()
-        clauses = list(clauses_of(norm, hits))
-        found = list(_judge(norm, clauses))
-        if len(clauses) == 1 and not any(j.polarity for j in found):
-            found = [j._replace(polarity=_mood(sentiment)) for j in found]
-        return tuple(_document(text, offsets, j) for j in _merged(found))
-
-
 def find(text: str, sentiment: Mapping[str, float] | None = None) -> tuple[Aspect, ...]:
-    """The aspects `text` speaks of, by the rules: see RuleFinder.find."""
-    return _RULES.find(text, sentiment)
+    """At most one Aspect for each name and sentiment, in reading order.
 
-
-_RULES = RuleFinder()
+    An aspect that is named without an opinion is neutral, and left out when the text has an opinion on it
+    elsewhere. `sentiment` holds the mention's probabilities (negative, neutral, positive); it decides where
+    a text of one clause names an aspect without an opinion word. `span` covers term and opinion in `text`,
+    `evidence` is the opinion as written, such as 太甜.
+    """
+    norm, offsets = normalise_with_offsets(text[:MAX_CHARS])
+    hits = find_words(norm)
+    if not hits:
+        return ()
+    clauses = list(clauses_of(norm, hits))
+    found = list(_judge(norm, clauses))
+    if len(clauses) == 1 and not any(j.polarity for j in found):
+        found = [j._replace(polarity=_mood(sentiment)) for j in found]
+    return tuple(_document(text, offsets, j) for j in _merged(found))
 
 
 def _mood(sentiment: Mapping[str, float] | None) -> int:

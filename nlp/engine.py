@@ -116,7 +116,7 @@ class OnnxModel:
     def __init__(self, folder: Path, threads: int = 1) -> None:
         self.card = read_card(folder)
         self.name = self.card.name
-        self.version = digest(folder)
+        self.version = digest(folder / "model.onnx", folder / "tokenizer.json", folder / CARD)
         self.unsure_below = self.card.unsure_below
         self._encoder = Encoder(folder / "tokenizer.json", self.card.max_tokens)
         self._session = open_session(folder / "model.onnx")
@@ -227,15 +227,15 @@ def read_card(folder: Path) -> Card:
         raise ModelError(f"{folder / CARD} cannot be read ({error}); install Earshot again") from error
 
 
-def digest(folder: Path) -> str:
+def digest(*files: Path) -> str:
     """12 hex digits of everything that decides a probability: weights, tokenizer, card."""
     total = hashlib.sha256()
-    for name in ("model.onnx", "tokenizer.json", CARD):
+    for path in files:
         try:
-            with open(folder / name, "rb") as file:
+            with open(path, "rb") as file:
                 total.update(hashlib.file_digest(file, "sha256").digest())
         except OSError as error:
-            raise ModelError(f"{folder / name} cannot be read ({error}); install Earshot again") from error
+            raise ModelError(f"{path} cannot be read ({error}); install Earshot again") from error
     return total.hexdigest()[:12]
 
 
@@ -268,7 +268,7 @@ def load_model(ref: str | None = None, threads: int = 1) -> SentimentModel:
     if folder.suffix == ".onnx" or (folder / "model.onnx").exists():
         from nlp.onnx_classifier import OnnxClassifier
 
-        return OnnxClassifier(folder, threads)
+        return OnnxClassifier(folder)
     if not folder.exists() and not HUB_ID.fullmatch(ref):
         raise ModelError(f"{folder} is not there. Correct EARSHOT_MODEL, or `model` in earshot.toml.")
     from nlp.huggingface import HuggingFaceSentiment

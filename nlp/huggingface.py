@@ -12,12 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import ModelError
-from nlp.labels import sentiment_places
-from nlp.normalise import MAX_CHARS
+from nlp.labels import MAX_TOKENS, UNSURE_BELOW, as_written, sentiment_places
 
-MAX_TOKENS = 512  # where a model names no limit of its own
 BATCH_TEXTS = 32
-UNSURE_BELOW = 0.5  # more likely wrong than right, if the model's probabilities can be believed
 
 
 class HuggingFaceSentiment:
@@ -43,7 +40,7 @@ class HuggingFaceSentiment:
 
     def predict(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         result = np.zeros((len(texts), 3), np.float32)
-        cleaned = [_clean(text) for text in texts]
+        cleaned = [as_written(text) for text in texts]
         order = sorted(range(len(texts)), key=lambda row: len(cleaned[row]))
         for start in range(0, len(order), BATCH_TEXTS):
             rows = order[start : start + BATCH_TEXTS]
@@ -59,11 +56,6 @@ class HuggingFaceSentiment:
         with self._lock, self._torch.inference_mode():
             shares: npt.NDArray[np.float32] = self._model(**inputs).logits.softmax(-1).numpy()
         return shares
-
-
-def _clean(text: str) -> str:
-    """What any tokenizer survives: valid Unicode, at most MAX_CHARS characters, otherwise as written."""
-    return text[:MAX_CHARS].encode("utf-8", "replace").decode().replace("\x00", " ")
 
 
 def _token_limit(tokenizer: Any, config: Any) -> int:

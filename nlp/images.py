@@ -13,7 +13,7 @@ import struct
 import subprocess
 import sys
 from importlib.util import find_spec
-from typing import NamedTuple
+from typing import IO, NamedTuple, cast
 
 from index.errors import ModelError
 
@@ -29,6 +29,14 @@ class Reading(NamedTuple):
     problem: str | None = None
 
 
+class _Running(NamedTuple):
+    """The process, and the pipes to and from it."""
+
+    process: subprocess.Popen[bytes]
+    ask: IO[bytes]
+    answers: IO[bytes]
+
+
 class Reader:
     """One process, started when first needed. For one thread."""
 
@@ -37,7 +45,7 @@ class Reader:
         if find_spec("rapidocr") is None:
             raise ModelError("To read the text in pictures, install the extra: pip install 'earshot[ocr]'")
         self._seconds = seconds
-        self._process: subprocess.Popen[bytes] | None = None
+        self._running: _Running | None = None
 
     def read(self, data: bytes) -> Reading:
         """The text of a picture. Total; takes SECONDS at most, and START_SECONDS more for a new process.
@@ -45,52 +53,52 @@ class Reader:
         Raises ModelError when the process cannot even start."""
         if not data or len(data) > MAX_BYTES:
             return Reading(None, f"{len(data)} bytes; a picture has 1 to {MAX_BYTES}")
-        process = self._started()
+        running = self._started()
         try:
-            assert process.stdin is not None  # noqa: S101 - opened with a pipe
-            process.stdin.write(struct.pack(">I", len(data)) + data)
-            process.stdin.flush()
-            line = self._line(process, self._seconds)
+            running.ask.write(struct.pack(">I", len(data)) + data)
+            running.ask.flush()
+            line = _line(running.answers, self._seconds)
         except BrokenPipeError:
             line = b""
         if not line:
-            code = process.poll()
+            code = running.process.poll()
             self.close()
             return Reading(None, "reading it took too long" if code is None else "reading it broke the reader")
         answer = json.loads(line)
         text = answer["text"]
         return Reading(None if text is None else text[:MAX_TEXT], answer["problem"])
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
+    def _started(self) -> _Running:
+        if self._running is None:
             command = [sys.executable, "-m", "nlp.picture_process"]
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
-            if self._line(self._process, START_SECONDS) != b"ready\n":
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+            self._running = _Running(process, cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout))
+            if _line(self._running.answers, START_SECONDS) != b"ready\n":
                 self.close()
                 raise ModelError(
                     "The reader of pictures does not start: run python -m nlp.picture_process to see why."
                 )
-        return self._process
-
-    def _line(self, process: subprocess.Popen[bytes], seconds: float) -> bytes:
-        """The next line of the process; empty when it ended or did not answer in time."""
-        with selectors.DefaultSelector() as selector:
-            assert process.stdout is not None  # noqa: S101 - opened with a pipe
-            selector.register(process.stdout, selectors.EVENT_READ)
-            return process.stdout.readline() if selector.select(seconds) else b""
+        return self._running
 
     def close(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            for pipe in (self._process.stdin, self._process.stdout):
-                with contextlib.suppress(BrokenPipeError):  # what was not taken any more
-                    if pipe:
-                        pipe.close()
-            self._process = None
+        if self._running is None:
+            return
+        self._running.process.kill()
+        self._running.process.wait()
+        self._running.answers.close()
+        with contextlib.suppress(BrokenPipeError):  # what was not taken any more
+            self._running.ask.close()
+        self._running = None
 
     def __enter__(self) -> Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _line(answers: IO[bytes], seconds: float) -> bytes:
+    """The next line of the process; empty when it ended or did not answer in time."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(answers, selectors.EVENT_READ)
+        return answers.readline() if selector.select(seconds) else b""

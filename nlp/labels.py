@@ -1,4 +1,4 @@
-"""What the outputs of somebody else's classifier mean in our three labels."""
+"""What somebody else's classifier is given, and what its outputs mean in our three labels."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ import re
 from collections.abc import Mapping
 
 from index.errors import ModelError
+from nlp.normalise import MAX_CHARS
 
+MAX_TOKENS = 512  # where a model names no limit of its own
+UNSURE_BELOW = 0.5  # more likely wrong than right, if the model's probabilities can be believed
 _NAMES = (
     re.compile(r"(very |strongly |extremely )?(neg|negative|bad)|负面|负向|消极|差评|(极度)?不满意?"),
     re.compile(r"neu|neut|neutral|mixed|中性|中立|中评"),
     re.compile(r"(very |strongly |extremely )?(pos|positive|good)|正面|正向|积极|好评|满意"),
 )
 _NUMBERED = {2: (0, 2), 3: (0, 1, 2), 5: (0, 0, 1, 2, 2)}  # places of LABEL_0, LABEL_1, ... or of stars
+
+
+def as_written(text: str) -> str:
+    """What any tokenizer survives: valid Unicode, at most MAX_CHARS characters, otherwise as written."""
+    return text[:MAX_CHARS].encode("utf-8", "replace").decode().replace("\x00", " ")
 
 
 def sentiment_places(names: Mapping[int, str], problem_type: str | None, ref: str) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,18 +11,14 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from index.errors import ModelError
-from nlp.engine import open_session, softmax
-from nlp.labels import sentiment_places
-from nlp.normalise import MAX_CHARS
-
-MAX_TOKENS = 512
-UNSURE_BELOW = 0.5
+from nlp.engine import digest, open_session, softmax
+from nlp.labels import MAX_TOKENS, UNSURE_BELOW, as_written, sentiment_places
 
 
 class _Config(msgspec.Struct):
     """The parts of config.json that are read."""
 
-    id2label: dict[str, str] = {}
+    id2label: dict[int, str] = {}
     max_position_embeddings: int = MAX_TOKENS
 
 
@@ -33,15 +28,15 @@ class OnnxClassifier:
     Texts run one by one: stock quantised graphs let a text's batch mates change its probabilities.
     """
 
-    def __init__(self, ref: Path, threads: int = 1) -> None:
-        del threads  # one text at a time
+    def __init__(self, ref: Path) -> None:
         file = ref if ref.suffix == ".onnx" else ref / "model.onnx"
-        config = _read_config(file.parent / "config.json")
-        self._places = sentiment_places({int(k): v for k, v in config.id2label.items()}, None, str(ref))
+        tokenizer, labels = file.with_name("tokenizer.json"), file.with_name("config.json")
+        config = _read_config(labels)
+        self._places = sentiment_places(config.id2label, None, str(ref))
         try:
-            self._tokenizer = Tokenizer.from_file(str(file.parent / "tokenizer.json"))
+            self._tokenizer = Tokenizer.from_file(str(tokenizer))
         except Exception as error:  # tokenizers raises nothing narrower
-            raise ModelError(f"{file.parent / 'tokenizer.json'} cannot be read: {error}") from error
+            raise ModelError(f"{tokenizer} cannot be read: {error}") from error
         self._tokenizer.no_padding()
         # RoBERTa's positions start after the padding id: two of them are never used for text
         self._tokenizer.enable_truncation(max(2, min(config.max_position_embeddings - 2, MAX_TOKENS)))
@@ -50,7 +45,7 @@ class OnnxClassifier:
             node.name: np.int32 if "int32" in node.type else np.int64 for node in self._session.get_inputs()
         }
         self.name = file.parent.name
-        self.version = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+        self.version = digest(file, tokenizer, labels)
         self.unsure_below = UNSURE_BELOW
 
     def predict(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
@@ -61,7 +56,7 @@ class OnnxClassifier:
         return result
 
     def _shares(self, text: str) -> npt.NDArray[np.float32]:
-        found = self._tokenizer.encode(text[:MAX_CHARS].encode("utf-8", "replace").decode().replace("\x00", " "))
+        found = self._tokenizer.encode(as_written(text))
         values = {"input_ids": found.ids, "attention_mask": found.attention_mask, "token_type_ids": found.type_ids}
         inputs = {name: np.array([values[name]], kind) for name, kind in self._inputs.items() if name in values}
         logits: npt.NDArray[np.float32] = self._session.run(None, inputs)[0]

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from index.settings import Settings
 
 LOW_DISK = 1 << 30  # bytes: a day of a busy brand, with room for the write-ahead logs
-CLOCKS_APART = 5.0  # seconds; a twelfth of a gatherer's claim
 SAMPLE = ("这杯太甜了，喝两口就腻", "包装很好看，会回购", "Shipping took three weeks and nobody answered.") * 32
 
 
@@ -64,7 +63,6 @@ def _checks() -> Iterator[Check]:
         yield from of_health("store", lambda: parts.store.health())
         yield from of_health("inbox", lambda: parts.inbox.health())
         yield from of_health("records", lambda: parts.records.health())
-        yield from _clock(parts)
         yield from guarded("model", lambda: [_model(settings)])
         yield from guarded("sources", lambda: _sources(parts))
         yield from guarded("labels", lambda: _labels(parts))
@@ -152,19 +150,6 @@ def _disk(settings: Settings) -> Check:
         found=f"{free / (1 << 30):.1f} GB free",
         do=None if free > LOW_DISK else "make room: the databases stop when the disk is full",
     )
-
-
-def _clock(parts: Parts) -> Iterator[Check]:
-    """Machines that share the records compare their clocks; silent where they are alone or cannot be asked."""
-    try:
-        ahead = parts.records.health().get("clock_ahead_seconds")
-    except EarshotError:
-        return
-    if ahead is not None and abs(ahead) > CLOCKS_APART:
-        found = f"this machine's clock and the records server's are {abs(ahead):.0f} seconds apart"
-        yield Check(
-            name="clock", level="problem", found=found, do="let NTP set both: claims and due times compare them"
-        )
 
 
 def _model(settings: Settings) -> Check:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from index.errors import SettingsError
 from index.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -91,13 +92,16 @@ class Parts:
         return queue
 
     def picture_worker(self, fetch: Callable[[str], bytes], reader: Reader) -> PictureWorker:
-        """With the model loaded; `pictures` must not be None. Raises ModelError."""
+        """With the model loaded. Raises ModelError, and SettingsError when pictures are not read."""
         from index.alerts.engine import AlertEngine
         from nlp.analyse import Analyser
         from nlp.engine import load_model
         from nlp.pictures import PictureWorker
 
-        assert self.pictures is not None  # noqa: S101 - the command has looked
+        if self.pictures is None:
+            raise SettingsError(
+                'Pictures are not read: write pictures = "sqlite:pictures.sqlite" into earshot.toml.'
+            )
         analyser = Analyser(self.settings, load_model(self.settings.model, self.settings.threads))
         alerts = AlertEngine(self.settings, self.store, self.records)
         return PictureWorker(self.pictures, self.inbox, self.store, analyser, alerts, fetch, reader)

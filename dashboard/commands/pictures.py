@@ -22,14 +22,9 @@ def pictures(
     """
     from crawlers.pictures import Pictures
     from dashboard.commands.parts import open_parts
-    from index.errors import SettingsError
     from nlp.images import Reader
 
     with open_parts() as parts:
-        if parts.pictures is None:
-            raise SettingsError(
-                'Pictures are not read: write pictures = "sqlite:pictures.sqlite" into earshot.toml.'
-            )
         source = Pictures(parts.settings)
         try:
             with Reader() as reader:

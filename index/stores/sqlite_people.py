@@ -93,7 +93,7 @@ class People:
         )
         with self._database.read():
             rows = [n for n, author in self._database.all(sql, (listed,)) if author.startswith(f"{platform}:")]
-            return [found[0] for number in rows if (found := self._latest(number))]
+            return [author for number in rows for author, _ in self._latest(number)]
 
     def facts(self, brand: str, since: datetime, authors: Sequence[str] | None) -> list[AuthorFacts]:
         with self._database.read():
@@ -154,20 +154,20 @@ class People:
         )
 
     def _speaker(self, number: int) -> tuple[Author, str | None]:
-        found = self._latest(number)
-        assert found is not None  # noqa: S101 - counted from their mentions in the same transaction
-        return found
+        """Of whoever was counted from their mentions in the same transaction."""
+        return next(self._latest(number))
 
-    def _latest(self, number: int) -> tuple[Author, str | None] | None:
-        """The author as their newest version of any mention shows them, and the customer they are."""
+    def _latest(self, number: int) -> Iterator[tuple[Author, str | None]]:
+        """The author as their newest version of any mention shows them, and the customer they are; if there is
+        any."""
         sql = (
             "SELECT b.mention, a.customer FROM mention m JOIN body b ON b.rid = m.rid "
             "JOIN author a ON a.id = m.author WHERE m.author = ? "
             "ORDER BY b.version DESC, m.ts DESC, b.mid DESC LIMIT 1"
         )
-        row = self._database.one(sql, (number,))
-        author = _mentions.decode(row[0]).author if row else None
-        return (author, row[1]) if row and author else None
+        for document, customer in self._database.all(sql, (number,)):
+            if author := _mentions.decode(document).author:
+                yield author, customer
 
     def _influence(self, number: int, brands: list[str] | None) -> Influence | None:
         sql = "SELECT document, brand FROM influence WHERE author = ? ORDER BY score DESC, brand"

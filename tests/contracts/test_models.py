@@ -135,6 +135,17 @@ def test_the_same_text_gets_the_same_answer_again_and_after_loading_again(member
     np.testing.assert_array_equal(again.predict(TEXTS), member.model.predict(TEXTS))
 
 
+def test_an_onnx_folder_whose_labels_are_swapped_is_another_version(tmp_path: Path) -> None:
+    ref = as_onnx(small_bert(tmp_path / "small-bert"))
+    before = load_model(str(ref))
+    labels = ref.with_name("config.json")
+    swapped = labels.read_text("utf-8").replace('"0": "neg"', '"0": "pos"').replace('"2": "pos"', '"2": "neg"')
+    labels.write_text(swapped, encoding="utf-8")
+    after = load_model(str(ref))
+    np.testing.assert_array_equal(after.predict(TEXTS), before.predict(TEXTS)[:, ::-1])
+    assert after.version != before.version
+
+
 def test_threads_may_share_a_model(member: Member) -> None:
     expected = member.model.predict(TEXTS)
     with ThreadPoolExecutor(4) as pool:

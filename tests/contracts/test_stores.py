@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 
 import elastic
 import msgspec
+import naive_store as naive
 import pytest
 
 from index.documents import Correction, version_of
@@ -19,22 +18,12 @@ from index.errors import NotFound, QueryError, SettingsError, StoreError
 from index.query import MentionQuery
 from index.settings import Settings
 from index.stores import open_store
+from index.stores.cursors import write_cursor
 from index.stores.protocol import Store
 
 STORES = ("sqlite", "elasticsearch")
 
 
-def _naive() -> ModuleType:
-    path = Path(__file__).parents[1] / "fixtures/naive_store.py"
-    spec = importlib.util.spec_from_file_location("naive_store", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-naive = _naive()
 record, NOW = naive.record, naive.NOW
 MINUTE = timedelta(minutes=1)
 
@@ -318,7 +307,9 @@ def test_orders(store: Store) -> None:
 
 def test_a_damaged_page_link_is_explained(store: Store) -> None:
     store.save([record(1), record(2)])
-    for cursor in ("x", "!!!!", "bnVsbA", "W10", store.search(MentionQuery(sort="engagement"), limit=1).cursor):
+    odd = [write_cursor("newest", *[number] * n, "weibo:1") for number in (float("nan"), 1 << 70) for n in (1, 2)]
+    other_order = store.search(MentionQuery(sort="engagement"), limit=1).cursor
+    for cursor in ("x", "!!!!", "bnVsbA", "W10", *odd, other_order):
         with pytest.raises(QueryError, match="first page"):
             store.search(MentionQuery(), cursor=cursor)
 
@@ -451,13 +442,13 @@ def test_text_that_would_be_code_elsewhere_is_only_text(store: Store) -> None:
 
 
 WRITER = """
-import importlib.util, sys
+import sys
 from pathlib import Path
 from index.settings import Settings
 from index.stores import open_store
-spec = importlib.util.spec_from_file_location("naive_store", sys.argv[3])
-naive = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(naive)
+from index.stores.cursors import write_cursor
+sys.path.append(sys.argv[3])
+import naive_store as naive
 store = open_store(Settings(home=Path(sys.argv[1]), store=sys.argv[2]))
 for start in range(0, 200, 20):
     numbers = range(start, start + 20)
@@ -466,7 +457,7 @@ for start in range(0, 200, 20):
 
 
 def test_several_processes_write_the_same_and_nothing_doubles(settings: Settings, store: Store) -> None:
-    command = [sys.executable, "-c", WRITER, str(settings.home), settings.store, naive.__file__]
+    command = [sys.executable, "-c", WRITER, str(settings.home), settings.store, str(Path(naive.__file__).parent)]
     writers = [subprocess.Popen(command) for _ in range(3)]
     assert [writer.wait(120) for writer in writers] == [0, 0, 0]
     assert store.count(MentionQuery()) == store.count(MentionQuery(text="奶茶")) == 200

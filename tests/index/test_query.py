@@ -42,6 +42,8 @@ def term(text: str, *, prefix: bool = False) -> Term:
         ("Sentiment:NEGATIVE", FieldIs(field="sentiment", value="negative")),
         ("since:2026-01-31", FieldIs(field="since", value="2026-01-30T16:00:00+00:00")),
         ("until:2026-01-31", FieldIs(field="until", value="2026-01-31T16:00:00+00:00")),
+        ("until:20260131", FieldIs(field="until", value="2026-01-31T16:00:00+00:00")),
+        ("until:2026-01-31T08:00", FieldIs(field="until", value="2026-01-31T00:00:00+00:00")),
         ("服务：差", term("服 务 差")),
         ("3:15", term("3 15")),
         ('"or" and', And(nodes=(term("or"), term("and")))),

@@ -108,9 +108,9 @@ def test_what_is_no_good_picture_is_a_problem_and_the_next_one_is_read(
 
 def test_a_reader_that_dies_is_replaced(reader: Reader) -> None:
     assert reader.read(screenshot("OK")).problem is None
-    assert reader._process
-    os.kill(reader._process.pid, signal.SIGKILL)
-    reader._process.wait()
+    assert reader._running
+    os.kill(reader._running.process.pid, signal.SIGKILL)
+    reader._running.process.wait()
     assert "broke the reader" in (reader.read(screenshot("OK")).problem or "")
     assert reader.read(screenshot("OK")).text == "OK"
 
