@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from chaos.scene import BAD, COMMAND, Child, judge, posts, rows
+from chaos.scene import BAD, COMMAND, CONFIG, Child, judge, posts, rows
 from word_list_model import build
 
 from crawlers.replica import Replica
@@ -34,32 +34,12 @@ from index.query import MentionQuery
 from index.settings import Settings, load
 from index.stores import open_store
 
-CONFIG = """
-lease_seconds = 5.0    # a dead worker's batch comes again soon: more chances to meet it twice
-
-[[brands]]
-name = "茶茶"
-
-[[rules]]
-name = "complaints"
-kind = "complaint_aspect"
-min_probability = 0.5
-"""
 STALLED = 60.0  # seconds without progress after which the next kill comes anyway
 
 
 def prepare(home: Path, arguments: argparse.Namespace, replica: Replica) -> Path:
-    source = f"""
-[[sources]]
-name = "replica"
-platform = "hackernews"
-every = 1.0
-[sources.options]
-queries = [""]
-base_url = "{replica.url}"
-delay = 0.0
-"""
-    (home / "earshot.toml").write_text(CONFIG + source, encoding="utf-8")
+    settings = CONFIG.format(store=Settings().store, inbox=Settings().inbox, site=replica.url)
+    (home / "earshot.toml").write_text(settings, encoding="utf-8")
     file = home / "export.jsonl"
     with file.open("w", encoding="utf-8") as lines:
         for row in rows(arguments.mentions):

@@ -17,7 +17,8 @@ from dashboard.export_files import FORMS
 from index import settings as settings_file
 from index.documents import Record
 from index.errors import EarshotError, QueryError
-from index.query import MentionQuery, parse
+from index.query import MentionQuery
+from index.query_language import parse
 from index.settings import Settings
 from index.stores import open_store
 from index.stores.protocol import Store

@@ -41,7 +41,8 @@ def build_query(
 ) -> MentionQuery:
     """Raises QueryError for the text, typer.BadParameter for an option."""
     from index.documents import SENTIMENTS
-    from index.query import MentionQuery, Sort, parse
+    from index.query import MentionQuery, Sort
+    from index.query_language import parse
 
     parse(text)  # a mistake is told before anything is opened or asked
     _one_of("--sort", sort, get_args(Sort))

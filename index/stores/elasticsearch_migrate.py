@@ -64,7 +64,7 @@ class Migration:
         """To the generation before this one, with what was written since. Raises StoreError without one."""
         with self._alone() as current:
             found = self._get("moved")
-            before = found["_source"]["value"] if found else {"to": 0}
+            before: dict[str, Any] = found["_source"]["value"] if found else {"to": 0}
             if before["to"] != current.number or before["from"]["number"] not in self._generations():
                 raise StoreError("There is no earlier generation of the indices to go back to.")
             return self._move(current, Generation(**before["from"]), dict(before["marks"]))
@@ -212,11 +212,12 @@ class Migration:
     def _renew(self, **options: Any) -> None:
         self._write(MIGRATION, {"by": self._holder, "until": time.time() + LEASE}, **options)
 
-    def _get(self, name: str) -> Mapping[str, Any] | None:
+    def _get(self, name: str) -> dict[str, Any] | None:
         try:
-            return self._client.get(index=self._layout.state, id=name).body
+            found: dict[str, Any] = self._client.get(index=self._layout.state, id=name).body
         except NotFoundError:
             return None
+        return found
 
     def _write(self, name: str, value: Mapping[str, Any], **options: Any) -> None:
         self._client.index(index=self._layout.state, id=name, document={"value": value}, **options)

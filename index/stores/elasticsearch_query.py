@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from index.documents import SENTIMENTS
-from index.query import RELEVANT_TIMES, And, FieldIs, MentionQuery, Node, Not, Or, Term, parse
+from index.query import RELEVANT_TIMES, And, FieldIs, MentionQuery, Node, Not, Or, Term
+from index.query_language import parse
 from index.stores.days import microseconds
 from index.stores.elasticsearch_documents import TOKEN_LIMIT
 from index.stores.posts import cluster_key, cluster_number

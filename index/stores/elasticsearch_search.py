@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from elasticsearch import Elasticsearch
 
 from index.documents import Record
-from index.query import MentionQuery, Sort, highlight, parse, ranking_terms
+from index.query import MentionQuery, Sort, highlight, ranking_terms
+from index.query_language import parse
 from index.stores.cursors import read_cursor, write_cursor
 from index.stores.elasticsearch_documents import to_plain_record, to_record
 from index.stores.elasticsearch_layout import Layout

@@ -10,7 +10,8 @@ from typing import Any
 
 from index.database import Database
 from index.documents import SENTIMENTS
-from index.query import And, FieldIs, MentionQuery, Node, Not, Or, Term, parse, ranking_terms
+from index.query import And, FieldIs, MentionQuery, Node, Not, Or, Term, ranking_terms
+from index.query_language import parse
 from index.stores.days import SECOND, microseconds
 from index.stores.posts import cluster_number
 from index.stores.sqlite_batch import SLOTS

@@ -10,7 +10,8 @@ import msgspec
 
 from index.database import Database
 from index.documents import Analysis, Correction, Mention, Record
-from index.query import MentionQuery, Sort, highlight, parse
+from index.query import MentionQuery, Sort, highlight
+from index.query_language import parse
 from index.stores.corrections import corrected
 from index.stores.cursors import read_cursor, write_cursor
 from index.stores.days import SECOND

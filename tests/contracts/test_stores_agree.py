@@ -18,7 +18,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from index.documents import Correction, Record
-from index.query import And, FieldIs, MentionQuery, Node, Not, Or, Sort, Term, parse, write
+from index.query import And, FieldIs, MentionQuery, Node, Not, Or, Sort, Term, write
+from index.query_language import parse
 from index.settings import Settings
 from index.stores import open_store
 from index.stores.protocol import Facet, Store

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.errors import QueryError
-from index.query import And, FieldIs, Node, Not, Or, Term, highlight, parse, write
+from index.query import And, FieldIs, Node, Not, Or, Term, highlight, write
+from index.query_language import parse
 
 
 def term(text: str, *, prefix: bool = False) -> Term:
