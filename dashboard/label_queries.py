@@ -1,11 +1,11 @@
-"""What pages ask and tell about labels set by people; see queries."""
+"""What pages ask and tell about labels set by people; see handles and queries."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from dashboard.queries import Desk, State, desk, keep
+from dashboard.handles import Desk, State, desk, keep
 from index.documents import Correction, Record
 from index.labels.accuracy import GroupAccuracy, by_group
 from index.labels.drift import Watched, watch

@@ -11,7 +11,7 @@ import desk_home
 import elastic
 import pytest
 
-from dashboard import filters, queries
+from dashboard import filters, handles, queries
 from index import settings as settings_file
 from index.documents import Correction
 from index.query import MentionQuery
@@ -102,7 +102,7 @@ def test_the_desk_shows_the_same_numbers_from_the_copy(
 
 def shown(monkeypatch: pytest.MonkeyPatch, now: datetime) -> dict[str, Any]:
     """What the pages ask the store, for each brand and period."""
-    desk = queries.Desk(settings_file.load())
+    desk = handles.Desk(settings_file.load())
     monkeypatch.setattr(queries, "desk", lambda: desk)
     answers: dict[str, Any] = {"newest": queries.newest(), "moved": desk.store.health()["mentions"]}
     for brand in ("*", "星云奶茶", "云岭茶铺"):

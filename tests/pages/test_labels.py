@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from dashboard import label_queries, queries
+from dashboard import handles, label_queries
 from index import categories
 from index import settings as settings_file
 from index.documents import Correction, Record
@@ -134,8 +134,8 @@ def test_drift_is_an_alarm_on_the_page_and_too_few_mentions_are_none(store, open
 
 def test_the_labels_of_a_store_that_has_grown_are_watched_too(store, open_page):
     open_page("sources")
-    for _ in range(queries.YOUNG):
-        queries.desk().changed_here()
+    for _ in range(handles.YOUNG):
+        handles.desk().changed_here()
     page = open_page("sources")
     assert not page.exception
     assert "还看不出标签有没有变化" in bodies(page)
