@@ -35,6 +35,7 @@ from index.documents import Mention
 from index.errors import ImportFileError, MapError
 from index.settings import Settings
 from index.tables import Row, Table, clean, read_table
+from index.text import normalise
 
 SAMPLE = 50  # rows looked at for the guess and the preview
 UNREADABLE = "unreadable row"
@@ -52,8 +53,9 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file holds and how it will be read. `platform`: set by a person, for every row; `guess`: for rows
-    that do not tell. `skipped`: sheets without a header."""
+    """What a file holds and how it will be read. `platform` and `brand`: set by a person, for every row; `guess`:
+    the platform of rows that do not tell. `brands`: every name of a brand, normalised, and whose it is.
+    `skipped`: sheets without a header."""
 
     path: Path
     kind: str
@@ -62,6 +64,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     platform: str | None
     guess: str
     exported_at: dt.datetime
+    brands: dict[str, str]
+    brand: str | None = None
     skipped: tuple[str, ...] = ()
 
     @property
@@ -75,7 +79,12 @@ def source_name(path: Path) -> str:
 
 
 def inspect(
-    path: Path, settings: Settings, *, platform: str | None = None, columns: Mapping[str, str] | None = None
+    path: Path,
+    settings: Settings,
+    *,
+    platform: str | None = None,
+    brand: str | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Plan:
     """Read the head of every sheet and guess its columns; a remembered template and then `columns` (field ->
     header) win over the guess. Raises ImportFileError."""
@@ -92,6 +101,8 @@ def inspect(
         platform=as_platform(platform) if platform else None,
         guess=_platform_guess(path, sheets),
         exported_at=exported_at,
+        brands=names_of_brands(settings),
+        brand=as_brand(brand, settings) if brand else None,
         skipped=skipped,
     )
 
@@ -175,6 +186,19 @@ def as_platform(name: str) -> str:
     return plain
 
 
+def names_of_brands(settings: Settings) -> dict[str, str]:
+    return {normalise(name): brand.name for brand in settings.brands for name in (*brand.aliases, brand.name)}
+
+
+def as_brand(name: str, settings: Settings) -> str:
+    """The brand of earshot.toml that has this name or alias. Raises ImportFileError."""
+    known = names_of_brands(settings)
+    if normalise(name) not in known:
+        listed = ", ".join(brand.name for brand in settings.brands) or "none"
+        raise ImportFileError("E_BRAND", f"earshot.toml has no brand {name!r}. Brands there: {listed}.")
+    return known[normalise(name)]
+
+
 def _platform_guess(path: Path, sheets: Sequence[Sheet]) -> str:
     """By headers that only one platform uses, then by the links of the sample, then by the file's name."""
     signatures, names = vocabulary().signatures, vocabulary().file_names
@@ -218,6 +242,8 @@ def replay_map(
             platform=file.platform,
             guess=file.guess,
             exported_at=file.exported_at,
+            brands=names_of_brands(settings),
+            brand=file.brand,
         )
     )
 
@@ -234,6 +260,8 @@ def _reader(plan: Plan, sheet: Sheet) -> RowReader:
         clock=sheet.clock,
         platform=plan.platform,
         guess=plan.guess,
+        brands=plan.brands,
+        brand=plan.brand,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -16,6 +16,7 @@ from crawlers.imports.values import Clock, read_count, read_id, read_time, weibo
 from index.documents import Author, Engagement, Kind, Mention
 from index.errors import MapError
 from index.tables import clean
+from index.text import normalise
 
 MAX_TEXT = 100_000  # characters; the longest articles have a tenth of it, a broken quote can have megabytes
 MAX_LIST = 30
@@ -33,11 +34,23 @@ Fields = Callable[[str], Any]  # the cell of a field, None when the row does not
 
 class RowReader:
     """Reads the rows of one file. `platform` set by a person wins over the file; `guess` serves when neither
-    the row's platform cell nor its link tells."""
+    the row's platform cell nor its link tells. `brand` is that of every row, as a person said; else a row's brand
+    cell is looked up in `brands`. What the text names comes on top (pipelines.match)."""
 
-    def __init__(self, header: Header, *, source: str, clock: Clock, platform: str | None, guess: str) -> None:
+    def __init__(
+        self,
+        header: Header,
+        *,
+        source: str,
+        clock: Clock,
+        platform: str | None,
+        guess: str,
+        brands: Mapping[str, str],
+        brand: str | None = None,
+    ) -> None:
         self._source, self._clock = source, clock
         self._platform, self._guess = platform, guess
+        self._brands, self._brand = brands, brand
         self._headers = {column.field: header.cells[column.position] for column in header.columns}
         self._counters = [(c.field, c.unit) for c in header.columns if c.field in COUNTERS]
         self._is_comment = "comment_id" in self._headers or any(
@@ -75,6 +88,7 @@ class RowReader:
             thread_id=_linked(platform, get("post_id")) if kind == "comment" else None,
             rating=_rating(get("rating")),
             region=_region(get("region")),
+            brands=self._brand_of(get("brand")),
             hashtags=_words_of(get("hashtags")),
             media=_links_of(get("media")),
             vendor_sentiment=_vendor_label(get("vendor_sentiment")),
@@ -114,6 +128,11 @@ class RowReader:
             return known
         host = urlsplit(url).hostname if url else None
         return (host and platform_of_host(host)) or self._guess
+
+    def _brand_of(self, cell: Any) -> tuple[str, ...]:
+        """A shop's own reviews name no brand: the file or the person who imports it does."""
+        found = self._brand or (self._brands.get(normalise(cell)) if isinstance(cell, str) else None)
+        return (found,) if found else ()
 
     def _native_id(self, get: Fields, url: str | None, platform: str, flags: list[str]) -> str | None:
         cell = next((c for c in map(get, ("comment_id", "id")) if c is not None), None)

@@ -37,6 +37,7 @@ class ImportedFile(msgspec.Struct, frozen=True, kw_only=True):
     platform: str | None
     guess: str
     exported_at: dt.datetime
+    brand: str | None = None
     day_first: bool = False
 
 
@@ -93,6 +94,7 @@ def remember(settings: Settings, plan: Plan) -> None:
         platform=plan.platform,
         guess=plan.guess,
         exported_at=plan.exported_at,
+        brand=plan.brand,
         day_first=any(sheet.clock.day_first for sheet in plan.sheets),
     )
     for oldest in list(memory.files)[:-MOST_FILES]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +29,10 @@ def import_file(
         str | None,
         typer.Option(metavar="NAME", help="Where all rows come from, such as weibo or 小红书.", show_default=False),
     ] = None,
+    brand: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What all rows are about (a shop's own reviews).", show_default=False),
+    ] = None,
     column: Annotated[
         list[str] | None,
         typer.Option(metavar="F=H", help="FIELD=HEADER, such as text=留言; 'FIELD=' leaves it out. Repeatable."),
@@ -43,6 +47,7 @@ def import_file(
     \b
     earshot import vendor-export.xlsx
     earshot import notes.csv --platform 小红书 --column text=笔记描述
+    earshot import reviews.csv --brand 星野茶
     earshot import posts.jsonl --yes --json
     """
     from crawlers.imports import inspect, remember
@@ -50,12 +55,13 @@ def import_file(
 
     chosen = dict(_pair(text) for text in column or ())
     with open_parts() as parts:
-        plan = inspect(file, parts.settings, platform=platform, columns=chosen)
+        look = partial(inspect, file, parts.settings, platform=platform, brand=brand)
+        plan = look(columns=chosen)
         if not (yes and as_json):
             _show(plan)
         while not yes and not _accepted(answer := _ask()):
             chosen[answer[0]] = answer[1]
-            plan = inspect(file, parts.settings, platform=platform, columns=chosen)
+            plan = look(columns=chosen)
             _show(plan)
         if not parts.settings.brands:
             _hint_no_brands(parts)
@@ -65,6 +71,10 @@ def import_file(
         print_json(report)
     else:
         typer.echo(f"{report['read']} rows read: " + ", ".join(f"{report[end]} {end}" for end in ENDS) + ".")
+        if report["unmatched"] and not brand:
+            typer.echo(
+                "Unmatched: no brand of earshot.toml is named there; --brand NAME says what all rows are about."
+            )
 
 
 def _pair(text: str) -> tuple[str, str]:

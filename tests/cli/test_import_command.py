@@ -124,3 +124,19 @@ def test_a_file_that_is_not_there_fails_in_one_line(earshot: Earshot, branded: P
 def test_a_mistaken_option_is_wrong_use(earshot: Earshot, export: Path) -> None:
     assert earshot("import", str(export), "--yes", "--column", "text").code == 2
     assert earshot("import").code == 2
+
+
+def test_a_shops_own_reviews_name_no_brand_so_the_person_or_a_column_does(
+    earshot: Earshot, branded: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "reviews.csv"
+    path.write_text("评价内容\n送得太慢了\n味道不错\n", encoding="utf-8")
+    assert "--brand" in earshot("import", str(path), "--yes").out, "nothing fits: says what would help"
+    answer = earshot("import", str(path), "--yes", "--brand", "qingya tea", "--json")
+    assert answer.json["saved"] == 2
+    path.write_text("评价内容,品牌\n包装漏了,青芽茶町\n别家的,云朵山茶\n", encoding="utf-8")
+    assert earshot("import", str(path), "--yes", "--json").json["unmatched"] == 1
+    assert {tuple(line["brands"]) for line in earshot("search", "", "--json").lines} == {("青芽茶町",)}
+    answer = earshot("import", str(path), "--yes", "--brand", "云朵山茶", "--json")
+    assert answer.code == 1
+    assert "青芽茶町" in answer.err, "the brands there are"

@@ -405,7 +405,7 @@ def _mangled_map() -> Any:
 
         header = guess_columns(HEADERS, [], CLOCK, 1)
         assert len(header.columns) >= 18
-        _MAPS.append(RowReader(header, source="file:x", clock=CLOCK, platform=None, guess="import"))
+        _MAPS.append(RowReader(header, source="file:x", clock=CLOCK, platform=None, guess="import", brands={}))
     return _MAPS[0]
 
 
