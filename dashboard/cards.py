@@ -59,7 +59,7 @@ def facts(mention: Mention) -> str:
         words.name("platform", mention.platform),
         " / ".join(mention.brands),
         words.name("kind", mention.kind) if mention.kind != "post" else None,
-        words.when(mention.published_at),
+        t("card.time_unknown") if mention.time_unknown else words.when(mention.published_at),
         mention.region or (author.region if author else None),
         t("card.followers", n=words.number(author.followers)) if author and author.followers is not None else None,
         t("card.rating", n=f"{mention.rating:g}") if mention.rating is not None else None,

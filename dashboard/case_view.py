@@ -19,13 +19,13 @@ STATES = {"new": "accent", "assigned": "soon", "replied": "positive", "closed": 
 OPEN = ("new", "assigned", "replied")
 
 
-def entry(case: Case, customer: Customer | None) -> str:
-    """A line of the queue: topic and time left, who and where, why."""
+def entry(case: Case, customer: Customer | None, said: str | None = None) -> str:
+    """A line of the queue: topic and time left, who and where, what they said last or else why it exists."""
     who = [author_name(case), customer_text(customer), place(case), words.when(case.updated_at)]
     return (
         f'<div class="head"><b>{safe.text(title(case))}</b><span class="right">{due_label(case)}</span></div>'
         f'<div class="muted small">{" · ".join(safe.text(w) for w in who if w)}</div>'
-        f'<div class="small one-line">{safe.text(reason(case))}</div>'
+        f'<div class="small one-line">{safe.text(said or reason(case))}</div>'
     )
 
 
@@ -46,7 +46,8 @@ def author_name(case: Case) -> str:
 
 
 def place(case: Case) -> str:
-    return words.name("platform", case.author.id.partition(":")[0]) if case.author else ""
+    known = case.author.id if case.author else next(iter(case.mention_ids), "")
+    return words.name("platform", known.partition(":")[0]) if known else ""
 
 
 def customer_text(customer: Customer | None) -> str:

@@ -26,18 +26,19 @@ Rows = list[dict[str, Any]]
 Chart = Any  # altair's own types say FacetChart where a layer comes out
 
 
-def volume(buckets: Sequence[Bucket], peaks: dict[str, str]) -> Chart:
-    """Mentions by time step and sentiment, with a sign above the steps in `peaks` (key -> what happened)."""
+def volume(buckets: Sequence[Bucket], peaks: dict[str, str], ends: tuple[str, str] | None = None) -> Chart:
+    """Mentions by time step and sentiment, with a sign above the steps in `peaks` (key -> what happened). `ends`:
+    keys of the first and last step of the period, None for those of the buckets."""
     rows = [row for bucket in buckets for row in _by_sentiment(bucket.counts, step=bucket.key)]
     x = alt.X(
         "step:O",
         title=None,
-        scale=alt.Scale(domain=_every_step(buckets)),
+        scale=alt.Scale(domain=_every_step(buckets, ends)),
         axis=alt.Axis(labelExpr=_short_label(buckets), labelOverlap="greedy", labelAngle=0, ticks=False),
     )
     bars = _bars(rows).encode(
         x=x,
-        y=alt.Y("count:Q", title=None, axis=alt.Axis(tickCount=4, format="~s")),
+        y=alt.Y("count:Q", title=None, axis=alt.Axis(tickCount=4, format=",d")),
         tooltip=[
             alt.Tooltip("step:N", title=t("chart.when")),
             alt.Tooltip("name:N", title=t("chart.sentiment")),
@@ -60,12 +61,13 @@ def _peaks(buckets: Sequence[Bucket], peaks: dict[str, str]) -> Chart:
     )
 
 
-def _every_step(buckets: Sequence[Bucket]) -> list[str]:
+def _every_step(buckets: Sequence[Bucket], ends: tuple[str, str] | None = None) -> list[str]:
     """All steps from the first to the last: a step without mentions keeps its place on the axis."""
     if not buckets:
         return []
-    at, last, length = datetime.fromisoformat(buckets[0].key), buckets[-1].key, len(buckets[0].key)
-    step, keys = timedelta(hours=1) if length > 10 else timedelta(days=1), [buckets[0].key]
+    first, last = ends or (buckets[0].key, buckets[-1].key)
+    first, last, length = min(first, buckets[0].key), max(last, buckets[-1].key), len(buckets[0].key)
+    at, step, keys = datetime.fromisoformat(first), timedelta(hours=1 if length > 10 else 24), [first]
     while keys[-1] < last and len(keys) < MOST_STEPS:
         at += step
         keys.append(at.isoformat(timespec="minutes")[:length])

@@ -62,11 +62,13 @@ def net_number(steps: list[Bucket], counts: SentimentCounts, before: SentimentCo
 
 def answer_number() -> None:
     counts = queries.case_counts()
-    late, urgent = counts["overdue"], queries.cases_list(queries.WAITING, limit=1)
+    late = counts["overdue"]
+    urgent = queries.cases_list(queries.WAITING, brand=next(iter(filters.brands()), None), snoozed=False, limit=1)
     number(
         "answer", words.exact(counts["open"]), t("overview.see_cases"),
         delta=t("overview.late", n=late) if late else None, colour="red" if late else "off",
-        note=words.time_left(urgent[0].due_at) if urgent and not late else None, page="app_pages/cases.py",
+        note=t("overview.most_urgent", left=words.time_left(urgent[0].due_at)) if urgent and not late else None,
+        page="app_pages/cases.py",
     )  # fmt: skip
 
 

@@ -39,28 +39,40 @@ def latest_burst() -> news.Burst | None:
     since = now.replace(minute=0, second=0, microsecond=0) - news.HISTORY
     query = MentionQuery(since=since, brands=filters.brands(), sentiments=("negative",), hide_spam=True)
     hours = queries.histogram(query, "hour", words.zone().key)
-    return news.find_burst(hours, now.astimezone(words.zone()).replace(tzinfo=None))
+    found = news.find_burst(hours, now.astimezone(words.zone()).replace(tzinfo=None))
+    return None if found and is_a_file_without_times(found) else found
 
 
-def burst_sentence(burst: news.Burst) -> str:
-    """Since when, how much above the usual, what about, where."""
+def is_a_file_without_times(burst: news.Burst) -> bool:
+    """All rows of such a file bear the file's own date: many at once, and no news."""
+    some = queries.mentions(within(burst), limit=20).hits
+    return 2 * sum(hit.record.mention.time_unknown for hit in some) > len(some)
+
+
+def within(burst: news.Burst) -> MentionQuery:
+    """The negative mentions of a burst."""
     zone = words.zone()
-    query = MentionQuery(
+    return MentionQuery(
         since=burst.start.replace(tzinfo=zone).astimezone(UTC),
         until=burst.end.replace(tzinfo=zone).astimezone(UTC),
         brands=filters.brands(),
         sentiments=("negative",),
         hide_spam=True,
     )
+
+
+def burst_sentence(burst: news.Burst) -> str:
+    """Since when, how much above the usual, what about, where."""
+    zone, query = words.zone(), within(burst)
     platforms = queries.facets(query, "platform", size=3)["platform"]
     start = words.moment_text(burst.start.replace(tzinfo=zone))
     over = burst.end.replace(tzinfo=zone) < datetime.now(UTC) - timedelta(hours=1)
     end = words.moment_text(burst.end.replace(tzinfo=zone)) if over else None
     when = t("overview.burst_between", start=start, end=end) if end else t("overview.burst_since", start=start)
     amount = (
-        t("overview.burst_times", times=f"{burst.times:.0f}", n=burst.negatives)
+        t("overview.burst_times", times=f"{burst.times:.0f}", n=words.exact(burst.negatives))
         if burst.times
-        else t("overview.burst_new", n=burst.negatives)
+        else t("overview.burst_new", n=words.exact(burst.negatives))
     )
     return when + amount + topic(query, queries.aspects(query, most=3)) + place(platforms, burst.negatives)
 
@@ -117,7 +129,8 @@ def peak_sentence(steps: Sequence[Bucket]) -> str:
     worst = max((b for b in steps if b.key in peaks), key=lambda bucket: bucket.counts.negative, default=None)
     if worst is None:
         return t("overview.calm_quiet")
-    return t("overview.calm_peak", day=safe.text(worst.key[5:].replace("T", " ")), n=worst.counts.negative)
+    day = safe.text(worst.key[5:].replace("T", " "))
+    return t("overview.calm_peak", day=day, n=words.exact(worst.counts.negative))
 
 
 def cases_sentence() -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from msgspec import structs
 
+from dashboard import filters
 from dashboard.commands.parts import open_parts
 from dashboard.commands.replay import map_of
 from dashboard.filters import Step
@@ -180,10 +181,11 @@ def _texts(_desk: Desk, state: State, query: MentionQuery, slices: int, per_slic
 
 
 def case_counts() -> dict[str, int]:
-    """Cases by state, those over time, and "open": what waits for an answer."""
+    """Cases of the chosen brand by state, those over time, and "open": what waits for an answer and does not
+    rest until later."""
     here = desk()
-    counts = here.ask(here.cases.counts)
-    return {**counts, "open": counts["new"] + counts["assigned"]}
+    counts = here.ask(here.cases.counts, brand=next(iter(filters.brands()), None))
+    return {**counts, "open": counts["new"] + counts["assigned"] - counts["snoozed"]}
 
 
 def cases_list(states: Sequence[CaseState], **filters: Any) -> list[Case]:

@@ -16,6 +16,7 @@ SentimentLabel = Literal["negative", "neutral", "positive", "unsure"]
 SENTIMENTS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive", "unsure")
 INTENTS = ("complaint", "question", "praise", "purchase_intent", "suggestion", "advertisement")  # none: other
 Kind = Literal["post", "comment", "review", "article"]
+TIME_UNKNOWN = "time_unknown"  # a flag, see Mention.time_unknown
 EPOCH = datetime.fromtimestamp(0, UTC)
 CaseState = Literal["new", "assigned", "replied", "closed"]
 
@@ -84,6 +85,11 @@ class Mention(Document, frozen=True, kw_only=True):
     vendor_sentiment: str | None = None
     flags: tuple[str, ...] = ()
     deleted: bool = False
+
+    @property
+    def time_unknown(self) -> bool:
+        """Whether `published_at` is a stand-in, such as the date of the file it came in."""
+        return TIME_UNKNOWN in self.flags
 
     @property
     def full_text(self) -> str:

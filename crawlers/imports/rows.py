@@ -13,7 +13,7 @@ from crawlers.addresses import is_plain
 from crawlers.connector import Raw
 from crawlers.imports.columns import COUNTERS, Header, is_null, platform_name, platform_of_host, vocabulary
 from crawlers.imports.values import Clock, read_count, read_id, read_time, weibo_mid
-from index.documents import Author, Engagement, Kind, Mention
+from index.documents import TIME_UNKNOWN, Author, Engagement, Kind, Mention
 from index.errors import MapError
 from index.tables import clean
 from index.text import normalise
@@ -181,7 +181,7 @@ class RowReader:
     def _time(self, get: Fields, flags: list[str]) -> dt.datetime:
         cell = get("published_at")
         if "published_at" not in self._headers:
-            flags.append("time_unknown")
+            flags.append(TIME_UNKNOWN)
             return self._clock.exported_at
         if cell is None:
             raise MapError("The time is empty.")
@@ -255,7 +255,7 @@ def id_in_url(url: str | None, platform: str) -> str | None:
 def _fingerprint(platform: str, author: Author | None, published: dt.datetime, text: str, flags: list[str]) -> str:
     """What tells a row without id and link from others. A time the file does not hold is left out: touching
     the file must not make every row new. Without an author the whole text counts, not only its start."""
-    time = "" if "time_unknown" in flags else published.isoformat()
+    time = "" if TIME_UNKNOWN in flags else published.isoformat()
     seen = "|".join((platform, author.id if author else "", time, text[:200] if author else text))
     return hashlib.sha1(seen.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
 

@@ -17,7 +17,7 @@ QUEUES: dict[str, tuple[CaseState, ...]] = {
     "replied": ("replied",),
     "closed": ("closed",),
 }
-LONGEST = 40  # cases drawn; the counts say how many there are
+LONGEST = 40  # cases drawn
 
 
 def page() -> None:
@@ -42,8 +42,11 @@ def queue() -> None:
         return
     authors = queries.customers_named(sorted({c.customer_id for c in waiting if c.customer_id}))
     shown = st.session_state["case"] or waiting[0].id
-    for case in waiting:
-        entry(case, authors.get(case.customer_id or ""), active=case.id == shown)
+    said = {r.mention.id: r.mention.full_text for r in queries.records([c.mention_ids[-1] for c in waiting])}
+    for case in waiting[:LONGEST]:
+        entry(case, authors.get(case.customer_id or ""), said.get(case.mention_ids[-1]), active=case.id == shown)
+    if len(waiting) > LONGEST:
+        st.caption(t("cases.more"))
 
 
 def tabs(counts: dict[str, int]) -> None:
@@ -68,22 +71,23 @@ def listed(name: str) -> list[Case]:
         praise=True if name == "praise" else None,
         brand=brand,
         snoozed=name != "open",
-        limit=LONGEST,
+        limit=LONGEST + 1,
     )
 
 
 def nothing_waiting(counts: dict[str, int]) -> None:
-    if not sum(counts[state] for state in ("new", "assigned", "replied", "closed")):
+    ever = any(counts[state] for state in ("new", "assigned", "replied", "closed"))
+    if not ever and st.session_state["brand"] == frame.ALL_BRANDS:
         frame.empty(t("cases.none_ever"), t("cases.none_ever_help"), icon=":material/support_agent:")
     else:
         frame.empty(t("cases.none"), t("cases.none_help"), icon=":material/task_alt:")
 
 
-def entry(case: Case, customer: Customer | None, *, active: bool) -> None:
+def entry(case: Case, customer: Customer | None, said: str | None, *, active: bool) -> None:
     """One line of the queue; all of it opens the case."""
     key = f"open-case-{case.id}-{'on' if active else 'off'}"
     with st.container(border=True, key=key, gap=None):
-        st.html(case_view.entry(case, customer))
+        st.html(case_view.entry(case, customer, said))
         if st.button(t("cases.open"), key=f"pick-{case.id}", type="tertiary"):
             st.session_state["case"] = case.id
             st.rerun()

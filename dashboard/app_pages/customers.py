@@ -18,7 +18,13 @@ def page() -> None:
         with left, st.container(key="queue-side"):
             finder()
         with right, st.container(key="case-side"):
-            one_customer(chosen)
+            one_customer(chosen or first_found())
+
+
+def first_found() -> str:
+    """On a wide screen one is open beside the list; a phone shows the list alone."""
+    found = queries.customers(st.session_state["find"], 1)
+    return found[0].id if found else ""
 
 
 @st.fragment
@@ -37,11 +43,11 @@ def finder() -> None:
     if not found:
         st.caption(t("customers.not_found"))
     for customer in found:
-        entry(customer)
+        entry(customer, st.session_state["customer"] or found[0].id)
 
 
-def entry(customer: Customer) -> None:
-    active = "on" if customer.id == st.session_state["customer"] else "off"
+def entry(customer: Customer, shown: str) -> None:
+    active = "on" if customer.id == shown else "off"
     with st.container(border=True, key=f"open-case-{customer.id}-{active}", gap=None):
         facts = [
             customer.tier,
@@ -60,8 +66,7 @@ def entry(customer: Customer) -> None:
 
 def one_customer(customer_id: str) -> None:
     if not customer_id:
-        st.html(f'<p class="muted">{t("customers.choose")}</p>')
-        return
+        return  # the list says what to do
     customer = queries.customer(customer_id)
     if customer is None:
         frame.empty(t("customers.gone"), t("customers.gone_help"), icon=":material/search_off:")
@@ -76,7 +81,7 @@ def one_customer(customer_id: str) -> None:
         )
     with st.container(border=True, gap="small"):
         customer_view.heading(customer)
-        st.html(case_view.facts(case_view.customer_facts(customer)))
+        st.html(case_view.facts(case_view.customer_facts(customer)[1:]))  # the name is the title
         customer_view.contacts(customer)
     customer_view.accounts(customer)
     customer_view.mentions(customer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import address, charts, drawers, filters, frame, queries, safe, words
+from dashboard import address, charts, drawers, filters, four_numbers, frame, queries, safe, words
 from dashboard.cards import card
 from dashboard.folding import Card
 from dashboard.words import t
@@ -41,7 +41,7 @@ def shortlist(found: list[AuthorStat]) -> None:
     with st.grid("auto", min_column_width=330, gap="small"):
         for stat in found:
             with st.container(border=True, key=f"open-{stat.author.id}", gap="xsmall", height="stretch"):
-                st.html(consumer(stat))
+                st.html(consumer(stat, posts_in_period(stat)))
                 see(stat)
 
 
@@ -51,12 +51,18 @@ def see(stat: AuthorStat) -> None:
     )
 
 
-def consumer(stat: AuthorStat) -> str:
-    """Score, its parts as small bars, one sentence."""
+def posts_in_period(stat: AuthorStat) -> str:
+    period = t(f"period_name.{st.session_state['period']}")
+    return t("influencers.posts_in", n=words.number(stat.mentions), period=period)
+
+
+def consumer(stat: AuthorStat, posts: str) -> str:
+    """Score, its parts as small bars, one sentence: of all time and one brand, as its words say."""
     score = stat.influence
     assert score is not None, "the shortlist holds scored authors only"  # noqa: S101
+    about_them = f'<span class="muted">{safe.text(about(stat, posts))}</span>'
     return (
-        f'<div class="head"><b>{safe.text(name_of(stat))}</b><span class="muted">{safe.text(about(stat))}</span>'
+        f'<div class="head"><b>{safe.text(name_of(stat))}</b>{about_them}'
         f'<span class="right score">{score.score:.0f}</span></div>'
         f'<p class="small">{safe.text(sentence(score))}</p>{parts(score)}'
     )
@@ -66,19 +72,20 @@ def name_of(stat: AuthorStat) -> str:
     return stat.author.name or stat.author.handle or t("card.no_author")
 
 
-def about(stat: AuthorStat) -> str:
+def about(stat: AuthorStat, posts: str) -> str:
     """Platform, audience, posts, and whether a customer."""
     known = [
         words.name("platform", stat.author.id.partition(":")[0]),
         t("card.followers", n=words.number(stat.author.followers)) if stat.author.followers is not None else None,
-        t("influencers.posts", n=words.number(stat.mentions)),
+        posts,
         t("card.customer") if stat.customer_id else None,
     ]
     return " · ".join(filter(None, known))
 
 
 def sentence(score: Influence) -> str:
-    return score.reason_zh if words.language() == "zh" else score.reason_en
+    said = score.reason_zh if words.language() == "zh" else score.reason_en
+    return t("influencers.of_brand", brand=score.brand, said=said) if len(four_numbers.own_brands()) > 1 else said
 
 
 def parts(score: Influence) -> str:
@@ -100,8 +107,8 @@ def table(found: list[AuthorStat], tier: str) -> None:
         t("influencers.who"): [name_of(stat) for stat in found],
         t("chart.platform"): [words.name("platform", stat.author.id.partition(":")[0]) for stat in found],
         t("influencers.audience"): [words.number(stat.author.followers) for stat in found],
-        t("chart.mentions"): [stat.mentions for stat in found],
-        t("influencers.engagement"): [stat.engagement for stat in found],
+        t("chart.mentions"): [words.exact(stat.mentions) for stat in found],
+        t("influencers.engagement"): [words.number(stat.engagement) for stat in found],
         t("overview.net"): [words.signed(None if (n := stat.counts.net) is None else 100 * n) for stat in found],
     }
     event = st.dataframe(
@@ -133,12 +140,13 @@ def person_page(author_id: str) -> None:
 
 
 def portrait(stat: AuthorStat) -> None:
+    said = t("influencers.posts", n=words.number(stat.mentions))
     with st.container(border=True, gap="small"):
         if stat.influence:
             tier = words.name("tier", stat.influence.tier)
-            st.html(f'<span class="label plain">{safe.text(tier)}</span>{consumer(stat)}')
+            st.html(f'<span class="label plain">{safe.text(tier)}</span>{consumer(stat, said)}')
         else:
-            about_them = f'<span class="muted">{safe.text(about(stat))}</span>'
+            about_them = f'<span class="muted">{safe.text(about(stat, said))}</span>'
             st.html(f'<div class="head"><b>{safe.text(name_of(stat))}</b>{about_them}</div>')
         st.html(
             safe.link(stat.author.url, t("influencers.profile"))

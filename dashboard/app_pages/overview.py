@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import streamlit as st
 
@@ -61,10 +61,19 @@ def volume(window: Window, steps: list[Bucket]) -> None:
     marks = dict.fromkeys(news.peaks(steps), t("chart.peak"))
     title = "overview.volume_hours" if window.step == "hour" else "overview.volume"
     with part(t(title), legend=True):
-        picked = drawn(charts.volume(steps, marks), "chart_volume")
+        picked = drawn(charts.volume(steps, marks, ends(window)), "chart_volume")
     if picked:
         day = datetime.fromisoformat(picked["step"]).date()
         open_mentions(since=day, until=day, sentiment=[picked["sentiment"]])
+
+
+def ends(window: Window) -> tuple[str, str] | None:
+    """The first and the last step of the period, as the store names them; None when it is open."""
+    if window.since is None:
+        return None
+    form = "%Y-%m-%dT%H:00" if window.step == "hour" else "%Y-%m-%d"
+    first, last = (moment.astimezone(words.zone()).strftime(form) for moment in (window.since, datetime.now(UTC)))
+    return first, last
 
 
 def aspects(window: Window) -> None:

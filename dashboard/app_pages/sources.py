@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard import frame, label_check, label_view, queries, safe, words
+from dashboard import frame, label_check, label_view, queries, reasons, safe, words
 from dashboard.words import t
 from index.inbox.protocol import Quarantined
 from index.settings import Source
@@ -24,6 +24,7 @@ TONES = {
     "disabled": "plain",
 }
 ENDS = ("saved", "duplicate", "unmatched", "retried", "put_back", "given_up", "quarantined", "waiting", "leased")
+FILE = "file:"  # how the name of a source begins that is a file
 SHOWN = 20  # quarantined entries at once
 EXCERPT = 600  # characters of a raw item
 
@@ -54,11 +55,21 @@ def health() -> None:
 def one_source(source: SourceHealth, configured: Source | None, ends: dict[str, int]) -> str:
     """State, last seen against the expected rhythm, the error in words, the ends."""
     return (
-        f'<div class="head"><b>{safe.text(source.name)}</b>'
-        f'<span class="muted">{safe.text(words.name("platform", source.platform))}</span>'
+        f'<div class="head"><b>{safe.text(title(source.name))}</b>'
+        f'<span class="muted">{safe.text(platform_of(source))}</span>'
         f'<span class="right label {TONES[source.state]}">{t(f"source_state.{source.state}")}</span></div>'
         f'<p class="small">{safe.text(rhythm(source, configured))}</p>{trouble(source)}{ends_line(ends)}'
     )
+
+
+def title(source: str) -> str:
+    """The name of a source; of a file, the file's."""
+    return source.removeprefix(FILE)
+
+
+def platform_of(source: SourceHealth) -> str:
+    imported = source.platform is None and source.name.startswith(FILE)
+    return t("platform.file") if imported else words.name("platform", source.platform)
 
 
 def rhythm(source: SourceHealth, configured: Source | None) -> str:
@@ -117,11 +128,12 @@ def quarantine() -> None:
 
 def one_entry(entry: Quarantined) -> None:
     with st.container(border=True, gap="xsmall"):
-        facts = words.when(entry.at) + (f" · {entry.place}" if entry.place else "")
+        facts = " · ".join(filter(None, (words.when(entry.at), reasons.place(entry.place))))
         given_up = f'<span class="label soon">{t("end.given_up")}</span>' if entry.given_up else ""
         st.html(
-            f'<div class="head"><b>{safe.text(entry.source)}</b><span class="muted">{safe.text(facts)}</span>'
-            f"{given_up}</div><div>{safe.text(entry.reason)}</div>"
+            f'<div class="head"><b>{safe.text(title(entry.source))}</b>'
+            f'<span class="muted">{safe.text(facts)}</span>'
+            f"{given_up}</div><div>{safe.text(reasons.reason(entry.reason))}</div>"
         )
         with st.container(horizontal=True, gap="small"):
             if st.button(t("sources.replay"), icon=":material/replay:", type="tertiary", key=f"replay-{entry.id}"):

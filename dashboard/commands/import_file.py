@@ -196,7 +196,10 @@ def _show_sheet(sheet: Sheet, console: Any) -> None:
     if sheet.header.unused:
         console.print("Not used: " + ", ".join(one_line(name)[:40] for name in sheet.header.unused), markup=False)
     if not sheet.header.column("published_at"):
-        console.print("No column holds the time: the file's own date is taken for all rows.", markup=False)
+        console.print(
+            "No column holds the time: the file's own date is taken for all rows, and rows without an author open"
+            " no cases."
+        )
 
 
 def add_to(app: typer.Typer) -> None:

@@ -204,16 +204,19 @@ class Cases:
         )
         return self._read(found)
 
-    def counts(self, now: datetime | None = None) -> dict[str, int]:
-        """Cases by state, and of those to answer: "overdue", "snoozed", "praise"; "undelivered" alerts."""
+    def counts(self, now: datetime | None = None, *, brand: str | None = None) -> dict[str, int]:
+        """Cases (of `brand`) by state, and of those to answer: "overdue", "snoozed", "praise"; and the
+        "undelivered" alerts of all brands."""
         moment = stamp(now or datetime.now(UTC))
         counts = dict.fromkeys(("new", "assigned", "replied", "closed"), 0)
-        counts |= dict(self.records.all("SELECT state, count(*) FROM cases GROUP BY state"))
+        by_state = "SELECT state, count(*) FROM cases WHERE brand = coalesce(?, brand) GROUP BY state"
+        counts |= dict(self.records.all(by_state, (brand,)))
         row = self.records.one(
             "SELECT count(*) FILTER (WHERE due_at < ?1 AND coalesce(snoozed_until, '') <= ?1),"
             " count(*) FILTER (WHERE snoozed_until > ?1), count(*) FILTER (WHERE praise = 1),"
-            " (SELECT count(*) FROM outbox WHERE state = 'given_up') FROM cases WHERE state IN ('new', 'assigned')",
-            (moment,),
+            " (SELECT count(*) FROM outbox WHERE state = 'given_up') FROM cases"
+            " WHERE state IN ('new', 'assigned') AND brand = coalesce(?2, brand)",
+            (moment, brand),
         )
         return counts | dict(zip(("overdue", "snoozed", "praise", "undelivered"), row or (0,) * 4, strict=True))
 

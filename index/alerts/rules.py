@@ -68,6 +68,8 @@ def matches(
     mention, analysis = record.mention, record.analysis
     if mention.deleted or "advertisement" in analysis.intents or (analysis.spam or 0.0) >= SPAM:
         return []
+    if mention.author is None and mention.time_unknown:
+        return []  # neither who nor when: an archive of texts, and nobody to answer
     age = (now - mention.published_at).total_seconds() / 3600
     hits = [rule for rule in rules if age <= rule.max_age_hours and _applies(rule, record, customer_id)]
     found = []
@@ -160,7 +162,7 @@ def _reasons(rule: Rule, record: Record, subject: Name | None) -> tuple[str, str
     about, about_zh = (f" about {subject.en.lower()}", f"“{subject.zh}”") if subject else ("", "")
     if rule.kind == "negative_customer":
         thing = about_zh or "品牌"
-        return f"A customer is unhappy{about} ({sure} sure).", f"已关联客户对{thing}不满（把握 {sure}）。"
+        return f"A customer is unhappy{about} ({sure} sure).", f"老顾客对{thing}不满（把握 {sure}）。"
     if rule.kind == "negative_reach":
         return f"Negative{about}, up to {reach} people reached.", f"{about_zh}负面内容，最多触达 {reach} 人。"
     if rule.kind == "complaint_aspect":

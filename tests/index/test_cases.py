@@ -312,6 +312,8 @@ def test_the_numbers_above_the_queue(say, engine, cases, now):
         "praise": 1,
         "undelivered": 0,
     }
+    assert cases.counts(brand="星野咖啡")["new"] == 4
+    assert cases.counts(brand="another")["new"] == 0
 
 
 def test_a_person_opens_a_case_from_any_mention(say, engine, cases, now):

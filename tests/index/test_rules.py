@@ -9,7 +9,7 @@ import pytest
 
 from index import categories
 from index.alerts.rules import DEFAULT_RULES, matches, may_matter, own_brands, rules_of
-from index.documents import Record
+from index.documents import TIME_UNKNOWN, Record
 from index.settings import Category, Rule, Settings
 
 OWN = frozenset({"星野咖啡", "Noctua"})
@@ -28,7 +28,16 @@ def test_a_negative_post_of_a_linked_customer_matches_and_names_the_aspect(say, 
     (match,) = found(record, CUSTOMER, now=now, customer="C1")
     assert (match.rule, match.topic, match.brand, match.praise) == ("customer", "delivery", "星野咖啡", False)
     assert match.reason_en == "A customer is unhappy about delivery (90% sure)."
-    assert match.reason_zh == f"已关联客户对“{categories.SHIPPED['delivery'].zh}”不满（把握 90%）。"
+    assert match.reason_zh == f"老顾客对“{categories.SHIPPED['delivery'].zh}”不满（把握 90%）。"
+
+
+def test_neither_who_nor_when_is_nobody_to_answer(say, now):
+    """The rows of a file of texts alone: hundreds at once, all from the day of the file."""
+    complaint = say("1", aspects={"taste": "negative"}, intents=("complaint",))
+    flagged = msgspec.structs.replace(complaint.mention, flags=(TIME_UNKNOWN,))
+    unsigned = msgspec.structs.replace(flagged, author=None)
+    assert found(msgspec.structs.replace(complaint, mention=flagged), TASTE, now=now)
+    assert not found(msgspec.structs.replace(complaint, mention=unsigned), TASTE, now=now)
 
 
 def test_the_same_post_of_a_stranger_does_not(say, now):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from dashboard import safe
 from index import settings as settings_file
 from index.alerts.cases import Cases
+from index.stores import open_store
 
 
 @pytest.fixture
@@ -30,6 +32,21 @@ def test_the_most_urgent_case_is_open_with_conversation_customer_and_draft(home,
     assert page.text_area(key=f"draft-{case.id}").value == case.draft_reply
     assert "还剩" in bodies(page)
     assert 'class="talk"' in bodies(page)
+
+
+def test_the_queue_tells_its_cases_apart_by_what_was_said(home, cases, open_page):
+    shown = bodies(open_page("cases"))
+    (case,) = cases.list(("new", "assigned"), limit=1)
+    store = open_store(settings_file.load(home))
+    (record,) = store.get([case.mention_ids[-1]])
+    store.close()
+    assert f'one-line">{safe.text(record.mention.full_text)}<' in shown
+
+
+def test_the_number_above_the_queue_is_that_of_the_chosen_brand(home, cases, open_page):
+    waiting = len(cases.list(("new", "assigned")))
+    assert f"待回应 {waiting}" in str(open_page("cases", brand="星云奶茶").segmented_control(key="queue").proto)
+    assert f"待回应 {waiting}" not in str(open_page("cases", brand="云岭茶铺").segmented_control(key="queue").proto)
 
 
 def test_a_half_written_reply_survives_leaving(home, cases, open_page):

@@ -128,7 +128,8 @@ def test_drift_is_an_alarm_on_the_page_and_too_few_mentions_are_none(store, open
     label_queries._drift.clear()  # of a grown store it is an hour old at most
     shown = bodies(open_page("sources", lang="en"))
     assert re.search(
-        r"Zhihu: “(Positive|Negative)” is \d+% of the last 7 days, and was \d+% of the four weeks before", shown
+        r"Zhihu: &quot;(Positive|Negative)&quot; is \d+% of the last 7 days, and was \d+% of the four weeks before",
+        shown,
     )
 
 

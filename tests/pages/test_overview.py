@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
+
+from dashboard import charts
+from index import settings as settings_file
+from index.documents import TIME_UNKNOWN
+from index.query import MentionQuery
+from index.stores import open_store
+from index.stores.protocol import Bucket, SentimentCounts
 
 
 def test_news_names_the_burst_its_topic_and_the_open_cases(home, open_page, text_of):
@@ -13,6 +21,32 @@ def test_news_names_the_burst_its_topic_and_the_open_cases(home, open_page, text
     assert "口味" in shown
     assert "太甜" in shown
     assert "个工单待回应" in shown
+
+
+def test_a_file_without_times_is_no_alarm(home, open_page, text_of):
+    """Its rows all bear the date of the file."""
+    store = open_store(settings_file.load(home))
+    negative = store.search(MentionQuery(sentiments=("negative",)), limit=400).hits
+    flagged = [
+        replace(hit.record, mention=replace(m, flags=(TIME_UNKNOWN,), version=m.version + 1))
+        for hit in negative
+        for m in [hit.record.mention]
+    ]
+    store.save(flagged)
+    store.close()
+    shown = text_of(open_page("overview", brand="星云奶茶"))
+    assert "净情感" in shown
+    assert "负面提及" not in shown
+    assert "时间不详" in text_of(open_page("mentions", sentiment="negative"))
+
+
+def test_the_picture_of_a_period_shows_all_of_it():
+    """One busy day is one bar among thirty, not a picture filled with red."""
+    chart = charts.volume(
+        [Bucket(key="2026-11-30", counts=SentimentCounts(negative=9))], {}, ("2026-11-01", "2026-11-30")
+    )
+    days = chart.to_dict()["layer"][0]["encoding"]["x"]["scale"]["domain"]
+    assert (days[0], days[-1], len(days)) == ("2026-11-01", "2026-11-30", 30)
 
 
 def test_four_numbers_carry_values_and_comparisons(home, open_page):

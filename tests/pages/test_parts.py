@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crawlers.imports.columns import vocabulary
+from crawlers.imports.files import FALLBACK_PLATFORM
 from dashboard import address, filters, news, rising, safe, words
 from index import categories
 from index.alerts import rules
@@ -56,7 +58,8 @@ def test_a_label_shows_its_signs_instead_of_obeying_them(text):
 
 
 def test_both_languages_have_the_same_sentences_with_the_same_blanks():
-    chinese, english = words.catalogue("zh"), words.catalogue("en")
+    chinese = words.catalogue("zh")
+    english = {key: said for key, said in words.catalogue("en").items() if key.removesuffix("_one") == key}
     assert chinese.keys() == english.keys()
     for key in chinese:
         blanks = [
@@ -83,6 +86,21 @@ def test_every_category_intent_and_topic_has_a_name(language, monkeypatch):
     for kind, keys in (("aspect", categories.names()), ("intent", intents.LABELS), ("topic", rules.TOPICS)):
         for key in keys:
             assert words.name(kind, key) != key, f"{kind}.{key}"
+
+
+def test_one_is_not_said_like_many(monkeypatch):
+    monkeypatch.setattr(words, "language", lambda: "en")
+    assert words.t("card.comments", n="1") == "1 comment"
+    assert words.t("card.comments", n="1,234") == "1,234 comments"
+    english = words.catalogue("en")
+    assert [key for key in english if key.endswith("_one") and key.removesuffix("_one") not in english] == []
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_platform_that_imports_and_connectors_know_has_a_name(language, monkeypatch):
+    monkeypatch.setattr(words, "language", lambda: language)
+    known = {*vocabulary().platforms.values(), *vocabulary().hosts.values(), FALLBACK_PLATFORM}
+    assert [key for key in known if f"platform.{key}" not in words.catalogue(language)] == []
 
 
 def test_an_address_is_read_back_as_it_was_written():

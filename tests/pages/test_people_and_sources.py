@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from crawlers.imports import inspect, mapping, raws
+from dashboard import reasons, words
 from index import audit
 from index import settings as settings_file
 from index.crm.linking import Linker
+from index.errors import MapError
 from index.inbox import open_inbox
 from index.records import open_records
 from index.stores import open_store
@@ -81,6 +84,36 @@ def test_sources_say_what_is_wrong_and_what_to_do(home, open_page):
     assert "没有声音" in shown
     assert "令牌无效或过期" in shown
     assert "token expired &lt;b&gt;" in shown
+
+
+def test_the_list_of_customers_opens_its_first(home, open_page):
+    page = open_page("customers")
+    assert not page.exception
+    assert "关联的账号" in bodies(page)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_is_wrong_with_a_row_is_said_in_the_readers_language(home, tmp_path, monkeypatch, language):
+    """Every row of a file is bad in its own way; what our readers say of it has a sentence of the desk's own."""
+    monkeypatch.setattr(words, "language", lambda: language)
+    file = tmp_path / "bad.csv"
+    file.write_text(
+        "内容,发布时间\n,2026-08-01\n好喝,\n好喝,改天再说\n"
+        + "长" * 100_001
+        + ",2026-08-01\n好喝,2026-08-01,多,的\n",
+        encoding="utf-8",
+    )
+    plan = inspect(file, settings_file.load(home))
+    said, read = [], mapping(plan)
+    for raw, place in raws(plan):
+        with pytest.raises(MapError) as error:
+            read(raw)
+        said.append(reasons.reason(str(error.value)))
+        assert reasons.place(place) != "" and ("row" in reasons.place(place)) is (language == "en")
+    assert len(said) == 5
+    others = words.t("reason.other", said="")
+    assert not [each for each in said if others and each.startswith(others)]
+    assert any("改天再说" in each for each in said)
 
 
 def test_quarantine_shows_the_reason_and_what_fails_again_stays(home, open_page):
