@@ -124,8 +124,7 @@ def worker_paused(stage: Stage) -> dict[str, Any]:
     scene = stage.scene
     stage.until_worked(0.1)
     with stage.store_busy():  # so that a worker is met with a batch in hand
-        scene.until(lambda: scene.holding("work"))
-        sleeper = scene.holding("work")[0]
+        sleeper, *_ = scene.until(lambda: scene.holding("work"))
         sleeper.process.send_signal(signal.SIGSTOP)
     started = time.monotonic()
     scene.wait(stage.seconds(300.0))

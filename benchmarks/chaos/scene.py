@@ -204,14 +204,15 @@ class Scene:
         finally:
             inbox.close()
 
-    def until(self, condition: Callable[[], object], seconds: float = 3600.0) -> None:
-        """Wait, with all processes looked after."""
+    def until(self, condition: Callable[[], Any], seconds: float = 3600.0) -> Any:
+        """Wait, with all processes looked after; what the condition gave when it held."""
         deadline = time.monotonic() + seconds
-        while not condition():
+        while not (found := condition()):
             if time.monotonic() > deadline:
                 raise SystemExit(f"nothing came of it in {seconds:.0f} s; see {self.home}/processes.log")
             self.look_after()
             time.sleep(0.1)
+        return found
 
     def wait(self, seconds: float) -> None:
         end = time.monotonic() + seconds

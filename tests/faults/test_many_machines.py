@@ -54,7 +54,7 @@ def test_nothing_is_lost_doubled_or_older(fault: tuple[str, ...]) -> None:
     os.getuid() != 0 or shutil.which("ip") is None, reason="network namespaces need root and iproute2"
 )
 def test_four_workers_on_two_machines_analyse_each_mention_once() -> None:
-    size = ("--model", "words", "--mentions", "1500", "--workers", "4", "--lease", "20")
+    size = ("--model", "words", "--mentions", "1500", "--workers", "4", "--lease", "30")
     once, killed, verdict = benchmark("many_workers.py", *size)
     assert sum(once["finished_by_each"]) == once["saved"] == 1500
     assert once["analysed_again"] == 0
