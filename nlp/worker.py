@@ -152,7 +152,7 @@ class Worker:
         while parts and not self._stop.is_set():
             part = parts.pop()
             try:
-                done += self._process(part)
+                done += self._process(part, again=part is not leased)
                 self._pause = 0.0
             except (StoreError, InboxError) as error:  # not the fault of the items, so it costs them no try
                 self._inbox.put_back([*part, *_all(parts), *(one for one, _ in faults)])
@@ -188,11 +188,12 @@ class Worker:
         _log.warning("waiting", seconds=self._pause, reason=str(error))
         self._stop.wait(self._pause)
 
-    def _process(self, leased: Sequence[Leased]) -> int:
+    def _process(self, leased: Sequence[Leased], *, again: bool) -> int:
+        """`again`: it is part of a batch that failed, of which the store may have what is not at fault."""
         newest = _newest(leased)
         with metrics.WORKER_SECONDS.labels("mask").time():
             masked = {one.receipt: self._analyser.mask(one.item.mention) for one in newest}
-        ends = self._save(newest, masked)
+        ends = self._save(newest, masked, again=again)
         with metrics.WORKER_SECONDS.labels("act").time():
             self._act([one for one in newest if ends[one.receipt] != "erased"], masked)
         for end in DONE:
@@ -202,14 +203,14 @@ class Worker:
                 metrics.WORKER_ITEMS.labels(end).inc(len(finished))
         return len(leased)
 
-    def _save(self, leased: Sequence[Leased], masked: dict[str, Masked]) -> dict[str, Done]:
+    def _save(self, leased: Sequence[Leased], masked: dict[str, Masked], *, again: bool) -> dict[str, Done]:
         """Save what is news; the end of each item by its receipt. Only news is shown to the model."""
         stored = self._store.digests([one.item.mention.id for one in leased])
         ends: dict[str, Done] = {}
         news = []
         for one in leased:
             mention = masked[one.receipt].mention
-            end = _known(mention, stored.get(mention.id), lent_before=one.tries > 1)
+            end = _known(mention, stored.get(mention.id), tried_before=again or one.tries > 1)
             if end is None:
                 news.append(one)
             else:
@@ -276,10 +277,11 @@ def _newest(leased: Iterable[Leased]) -> list[Leased]:
     return list(newest.values())
 
 
-def _known(mention: Mention, stored: tuple[int, str] | None, *, lent_before: bool) -> Done | None:
+def _known(mention: Mention, stored: tuple[int, str] | None, *, tried_before: bool) -> Done | None:
     """The end of an item the store has already, None for news.
 
-    The very same version after a lapsed loan was saved by that loan, whose worker died before it said so.
+    The very same version was saved by the try before: by a loan whose worker died before it said so, or with a
+    batch of which the store refused others.
     """
     if stored is None:
         return None
@@ -288,4 +290,4 @@ def _known(mention: Mention, stored: tuple[int, str] | None, *, lent_before: boo
         return "duplicate"
     if digest != mention.digest():
         return None
-    return "saved" if lent_before and version == mention.version else "duplicate"
+    return "saved" if tried_before and version == mention.version else "duplicate"

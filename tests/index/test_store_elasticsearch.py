@@ -166,6 +166,20 @@ def test_a_refused_mention_is_named_with_the_reason_and_the_others_are_kept(stor
     assert sorted(r.mention.id for r in store.scan(EVERYTHING)) == ["weibo:1", "weibo:3"]
 
 
+def test_a_long_walk_sees_one_picture_whatever_is_written_meanwhile(store: ElasticsearchStore) -> None:
+    """A point in time: nothing comes twice or is left out by edits to other days, removals and arrivals."""
+    store.save([record(n, f"第{n}杯", at=NOW - timedelta(days=n), version=1) for n in range(60)])
+    walk = store.scan(EVERYTHING, batch=7)
+    seen = [next(walk) for _ in range(3)]
+    store.save([record(n, "改了", at=NOW - timedelta(days=70 - n), version=2) for n in range(0, 60, 2)])
+    store.save([record(n, "新来", at=NOW - timedelta(hours=n)) for n in range(100, 140)])
+    store.delete([f"weibo:{n}" for n in range(1, 60, 4)])
+    store.erase_author("weibo:u59")
+    seen += walk
+    assert [r.mention.text for r in seen] == [f"第{n}杯" for n in range(60)]
+    assert store.count(EVERYTHING) == 60 + 40 - 15 - 1
+
+
 def test_a_period_asks_only_the_months_it_touches(store: ElasticsearchStore) -> None:
     store.save([record(n, at=NOW - timedelta(days=40 * n)) for n in range(5)])
     emptied = sum(not month["mentions"] for month in months(store.layout))  # by other tests: they know no bounds
