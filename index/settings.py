@@ -12,6 +12,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -177,6 +178,7 @@ def load(folder: Path | None = None) -> Settings:
         raise SettingsError(
             f"{file}: {error}. Correct that line; `earshot init` writes a commented example."
         ) from error
+    _check_zone(settings, file)
     _check_names(settings, file)
     return msgspec.structs.replace(settings, home=folder)
 
@@ -201,9 +203,27 @@ def _secret_file(name: str, file: Path) -> str | None:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(_text_of(file))
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file}: {error}. The file must be TOML in UTF-8.") from error
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file}: {error}. Save it as UTF-8.") from error
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}. Correct its rights.") from error
+
+
+def _check_zone(settings: Settings, file: Path) -> None:
+    try:
+        ZoneInfo(settings.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SettingsError(
+            f"{file}: timezone = {settings.timezone!r} is no zone. Write one such as Asia/Shanghai."
+        ) from error
 
 
 def _check_names(settings: Settings, file: Path) -> None:
@@ -240,6 +260,6 @@ def _check_category(category: Category, file: Path) -> None:
 def _dotenv(file: Path) -> dict[str, str]:
     if not file.exists():
         return {}
-    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+    lines = (line.strip() for line in _text_of(file).splitlines())
     pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
     return {key.strip(): value.strip().strip("\"'") for key, value in pairs}

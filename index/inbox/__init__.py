@@ -1,7 +1,7 @@
 """The durable queue between gathering and understanding; protocol.py says what it promises.
 
-To add an inbox: one file here, named after its URL scheme, with `connect(settings) -> Inbox`; then add its
-settings to tests/contracts/test_inboxes.py.
+To add an inbox: one file here, named after its URL scheme, with `connect(settings) -> Inbox`; then an entry in
+INBOXES of tests/fixtures/inboxes.py.
 """
 
 from __future__ import annotations
@@ -24,10 +24,13 @@ def open_inbox(settings: Settings) -> Inbox:
     scheme = settings.inbox.partition(":")[0]
     name = ENCRYPTED.get(scheme, scheme)
     known = name.isidentifier() and find_spec(f"{__name__}.{name}")
-    connect = getattr(import_module(f"{__name__}.{name}"), "connect", None) if known else None
+    try:
+        connect = getattr(import_module(f"{__name__}.{name}"), "connect", None) if known else None
+    except ImportError as error:
+        raise SettingsError(f"an inbox in Redis needs: pip install 'earshot[cluster]' ({error})") from error
     if connect is None:
         raise SettingsError(
-            f"inbox = {settings.inbox!r}: there is no inbox of that kind. Write sqlite:inbox.sqlite, or "
+            f"inbox = {scheme!r}...: there is no inbox of that kind. Write sqlite:inbox.sqlite, or "
             "redis://HOST:6379/0 for many machines."
         )
     inbox: Inbox = connect(settings)

@@ -41,7 +41,7 @@ def server_of(settings: Settings) -> Server:
     query = dict(parse_qsl(address.query))
     prefix = query.pop("prefix", "earshot")
     if query:
-        raise SettingsError(f"inbox = {settings.inbox!r}: {', '.join(query)} is not known; only prefix=NAME is.")
+        raise SettingsError(f"inbox: {', '.join(query)} in its address is not known; only prefix=NAME is.")
     options: dict[str, Any] = {"password": secret(PASSWORD, settings.home)}
     if settings.redis.ca_file:
         options["ssl_ca_certs"] = str(settings.home / settings.redis.ca_file)
@@ -54,7 +54,7 @@ def server_of(settings: Settings) -> Server:
             **options,
         )
     except (TypeError, ValueError) as error:
-        raise SettingsError(f"inbox = {settings.inbox!r}: {error}. Write redis://HOST:6379/0.") from error
+        raise SettingsError(f"inbox: {error}. Write redis://HOST:6379/0.") from error
     return Server(client, settings.inbox, f"{prefix}:inbox:")
 
 

@@ -15,10 +15,14 @@ def open_store(settings: Settings) -> Store:
 
         return SQLiteStore(settings.path(settings.store), zone=settings.timezone)
     if scheme == "elasticsearch":
-        from index.stores.elasticsearch import open_elasticsearch
-
+        try:
+            from index.stores.elasticsearch import open_elasticsearch
+        except ImportError as error:
+            raise SettingsError(
+                f"a store in Elasticsearch needs: pip install 'earshot[cluster]' ({error})"
+            ) from error
         return open_elasticsearch(settings)
     raise SettingsError(
-        f"store = {settings.store!r}: unknown kind of store. Write for example sqlite:mentions.sqlite "
+        f"store = {scheme!r}...: unknown kind of store. Write for example sqlite:mentions.sqlite "
         "or elasticsearch:http://localhost:9200"
     )

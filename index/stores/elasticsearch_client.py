@@ -70,7 +70,7 @@ def parse(address: str) -> Address:
 
 def _node(url: str, address: str) -> str:
     parts = urlsplit(url)
-    if parts.username or parts.password:
+    if "@" in url:
         raise SettingsError(
             "store: user and password do not belong into earshot.toml. Set EARSHOT_ES_USER and EARSHOT_ES_PASSWORD."
         )

@@ -1,47 +1,22 @@
-"""What every inbox promises, one body for all. To add an inbox: one entry in INBOXES."""
+"""What every inbox promises, one body for all. To add an inbox: one entry in inboxes.INBOXES."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
-from uuid import uuid4
 
 import pytest
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from inboxes import INBOXES, MAX_TRIES, address_of, ids, item, lease, of
+from waiting import until
 
-from index.documents import Author, Mention
 from index.errors import InboxError, SettingsError
 from index.inbox import open_inbox
-from index.inbox.protocol import Inbox, Item, Leased
+from index.inbox.protocol import Inbox, Item
 from index.settings import Settings
-
-INBOXES = ("sqlite", "redis")
-MAX_TRIES = 3
-SAID = datetime(2026, 11, 1, tzinfo=UTC)
-TERMINAL = ("saved", "duplicate", "erased", "given_up", "quarantined")
-
-
-def address_of(kind: str, request: pytest.FixtureRequest) -> str:
-    """The address of an empty inbox of that kind."""
-    if kind == "sqlite":
-        return "sqlite:inbox.sqlite"
-    return f"{request.getfixturevalue('redis_url')}?prefix={uuid4().hex}"
 
 
 @pytest.fixture(params=INBOXES)
@@ -54,48 +29,6 @@ def inbox(settings: Settings) -> Iterator[Inbox]:
     opened = open_inbox(settings)
     yield opened
     opened.close()
-
-
-def item(
-    number: int,
-    *,
-    text: str = "奶茶太甜了",
-    version: int = 1,
-    source: str = "weibo-api",
-    batch: str | None = None,
-    author: str = "u1",
-) -> Item:
-    mention = Mention(
-        id=f"weibo:{number}",
-        platform="weibo",
-        source=source,
-        text=text,
-        published_at=SAID,
-        version=version,
-        author=Author(id=f"weibo:{author}", name="小王", followers=12),
-    )
-    return Item(mention=mention, raw=b'{"mid": "%d", "uid": "%s"}' % (number, author.encode()), batch=batch)
-
-
-def lease(inbox: Inbox, limit: int = 100, seconds: float = 60.0) -> list[Leased]:
-    return inbox.lease(limit, worker="test", seconds=seconds)
-
-
-def ids(leased: list[Leased]) -> list[str]:
-    return [one.item.mention.id for one in leased]
-
-
-def of(inbox: Inbox, source: str = "weibo-api", batch: str | None = None) -> dict[str, int]:
-    """The counts of a source that are not zero."""
-    return {end: n for end, n in inbox.counts(batch=batch).get(source, {}).items() if n}
-
-
-def until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.005)
-    return value
 
 
 def test_what_was_put_comes_out_whole_and_oldest_first(inbox: Inbox) -> None:
@@ -460,85 +393,3 @@ def test_what_is_done_leaves_nothing_in_the_files(tmp_path: Path) -> None:
     inbox.close()
     assert b"secret sentence" not in left
     assert b"weibo:49" not in left
-
-
-class FiveEnds(RuleBasedStateMachine):
-    """Whatever happens in whatever order: each item put is waiting, leased, or in exactly one end."""
-
-    address: ClassVar[Callable[[], str]]  # of an empty inbox
-
-    @initialize()
-    def start(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        settings = Settings(home=Path(self.folder.name), inbox=type(self).address(), max_tries=MAX_TRIES)
-        self.inbox = open_inbox(settings)
-        self.put_in: dict[str, int] = {"a": 0, "b": 0}
-        self.hands: list[Leased] = []
-
-    def teardown(self) -> None:
-        if hasattr(self, "inbox"):
-            self.inbox.close()
-            self.folder.cleanup()
-
-    @rule(
-        numbers=st.lists(st.integers(0, 5), max_size=6),
-        version=st.integers(1, 4),
-        batch=st.sampled_from(["a", "b"]),
-        author=st.sampled_from(["u1", "u2"]),
-    )
-    def put(self, numbers: list[int], version: int, batch: str, author: str) -> None:
-        self.inbox.put([item(n, version=version, batch=batch, author=author) for n in numbers])
-        self.put_in[batch] += len(numbers)
-
-    @rule(limit=st.integers(1, 5), lapses=st.booleans())
-    def lease(self, limit: int, lapses: bool) -> None:
-        self.hands += lease(self.inbox, limit, 0.0 if lapses else 60.0)
-
-    @precondition(lambda self: self.hands)
-    @rule(
-        data=st.data(),
-        act=st.sampled_from(["saved", "duplicate", "erased", "retry", "put_back", "quarantine"]),
-        keep=st.booleans(),
-    )
-    def answer(self, data: st.DataObject, act: str, keep: bool) -> None:
-        """`keep`: the worker answers once more later, as one does that was paused."""
-        chosen = data.draw(st.lists(st.sampled_from(self.hands), min_size=1, max_size=3))
-        if act == "retry":
-            self.inbox.retry(chosen, "busy", delay=0.0)
-        elif act == "put_back":
-            self.inbox.put_back(chosen)
-        elif act == "quarantine":
-            self.inbox.quarantine(chosen[0], "bad")
-        else:
-            self.inbox.ack(chosen, act)  # type: ignore[arg-type]
-        if not keep:
-            self.hands = [one for one in self.hands if one not in chosen]
-
-    @rule(author=st.sampled_from(["u1", "u2"]))
-    def erase(self, author: str) -> None:
-        self.inbox.erase_author(f"weibo:{author}")
-
-    @rule()
-    def replay(self) -> None:
-        for kept in self.inbox.take_quarantined([entry.id for entry in self.inbox.quarantined()]):
-            assert kept.mention
-            assert kept.batch
-            self.inbox.put([Item(mention=kept.mention, raw=kept.raw, batch=kept.batch)])
-            self.put_in[kept.batch] += 1
-
-    @invariant()
-    def nothing_is_lost_or_doubled(self) -> None:
-        if not hasattr(self, "inbox"):
-            return
-        for batch, expected in self.put_in.items():
-            counts = of(self.inbox, batch=batch)
-            accounted = sum(counts.get(end, 0) for end in (*TERMINAL, "waiting", "leased"))
-            assert accounted == expected
-            assert counts.get("waiting", 0) + counts.get("leased", 0) == self.inbox.depth(batch=batch)
-
-
-@pytest.mark.parametrize("kind", INBOXES)
-def test_five_ends(kind: str, request: pytest.FixtureRequest) -> None:
-    machine = type(f"FiveEnds_{kind}", (FiveEnds,), {"address": staticmethod(lambda: address_of(kind, request))})
-    limits = hypothesis_settings(max_examples=40, stateful_step_count=25, deadline=None)
-    run_state_machine_as_test(machine, settings=limits)

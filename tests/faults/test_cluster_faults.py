@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 import secure_cluster
 import servers
 from elasticsearch import helpers
+from waiting import until
 
 from dashboard.commands import doctor_cluster
 from index.errors import StoreError
@@ -49,14 +49,6 @@ def said(settings: Settings, do: Callable[[Client], Any] = lambda client: client
 def found(settings: Settings) -> str:
     """What the doctor says about the cluster, every finding with its remedy."""
     return "\n".join(f"{each.level} {each.found} -> {each.do}" for each in doctor_cluster.checks(settings))
-
-
-def until(condition: Callable[[], Any], seconds: float = 120.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.2)
-    return value
 
 
 def write(client: Client) -> None:

@@ -8,13 +8,13 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import until
 
 from index.alerts.cases import Cases
 from index.documents import Author, Mention
@@ -89,13 +89,6 @@ def items(count: int = COUNT) -> list[Item]:
         )
         for number in range(count)
     ]
-
-
-def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.005)
 
 
 def assert_whole(settings: Settings, count: int = COUNT) -> dict[str, int]:

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,8 @@ import pytest
 import redis
 import servers
 from cluster import having
+from inboxes import of
+from waiting import until
 
 from index.documents import Author, Mention
 from index.errors import InboxError, InboxFull, SettingsError
@@ -41,18 +42,6 @@ def item(number: int, *, text: str = "奶茶太甜了", author: str = "u1") -> I
         author=Author(id=f"weibo:{author}"),
     )
     return Item(mention=mention, raw=b'{"mid": "%d"}' % number, batch="b1")
-
-
-def of(inbox: Inbox) -> dict[str, int]:
-    return {end: n for end, n in inbox.counts().get(SOURCE, {}).items() if n}
-
-
-def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.01)
-    return value
 
 
 @pytest.fixture
@@ -232,7 +221,7 @@ def test_a_password_in_the_address_is_refused_without_being_shown(tmp_path: Path
 
 @pytest.mark.parametrize("address", ["redis://h:port/0", "redis://h:1/0?prefix=a&db=2", "redis://h:1/0?x=1"])
 def test_a_mistaken_address_is_explained(tmp_path: Path, address: str) -> None:
-    with pytest.raises(SettingsError, match="inbox = "):
+    with pytest.raises(SettingsError, match="inbox"):
         open_inbox(Settings(home=tmp_path, inbox=address))
 
 
