@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from index.documents import Document
-from index.text import tokens
+from index.text import spans, words
 
 RELEVANT_TIMES = 3  # said more often, a word makes a text no more relevant: it is spam or a list
 
@@ -108,8 +108,8 @@ def highlight(text: str, node: Node | None) -> tuple[tuple[int, int], ...]:
     terms = list(wanted_terms(node)) if node else []
     if not terms:
         return ()
-    places = tokens(text)
-    found = sorted({span for term in terms for span in _occurrences(term, places)})
+    said = words(text)
+    found = spans(text, said, sorted({run for term in terms for run in _occurrences(term, said)}))
     merged: list[tuple[int, int]] = []
     for start, end in found:
         if merged and start <= merged[-1][1]:
@@ -139,8 +139,9 @@ def _only_words(node: Node) -> bool:
     return isinstance(node, Term) or (isinstance(node, And | Or) and all(map(_only_words, node.nodes)))
 
 
-def _occurrences(term: Term, places: list[tuple[str, int, int]]) -> Iterator[tuple[int, int]]:
+def _occurrences(term: Term, said: list[str]) -> Iterator[tuple[int, int]]:
+    """Runs [first, last) of the words said."""
     size, first = len(term.tokens), term.tokens[0]
-    for i in range(len(places) - size + 1):
-        if (places[i][0] == first or size == 1) and term.at([word for word, _, _ in places[i : i + size]]):
-            yield places[i][1], places[i + size - 1][2]
+    for i in range(len(said) - size + 1):
+        if (said[i] == first or size == 1) and term.at(said[i : i + size]):
+            yield i, i + size
