@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 from index.documents import EPOCH
 
 SECOND = 1_000_000
+MICROSECOND = timedelta(microseconds=1)
 
 
 def microseconds(moment: datetime) -> int:
     """Microseconds since 1970, exact; negative before."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    return (moment - EPOCH) // MICROSECOND
 
 
 def local(moment: datetime, zone: ZoneInfo) -> datetime:

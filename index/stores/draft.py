@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from index.documents import EPOCH, Record, encode
+from index.documents import EPOCH, Mention, Record, encode
 from index.stores.protocol import Saved
 from index.text import token_string
 
@@ -24,30 +24,39 @@ class Stored(NamedTuple):
     analysis_digest: bytes = b""
 
 
-class Draft:
-    """What is costly is computed once, by `prepare`: before the write lock is taken, for what will be written."""
+class Draft(msgspec.Struct, eq=False, gc=False):
+    """Made of a record alone. What is costly is computed once, by `prepare`: before the write lock is taken, for
+    what will be written."""
 
-    words: str
-    documents: tuple[bytes, bytes]  # mention and analysis as JSON
-    fingerprint: int  # 47 bits: the same for the same normalised text
+    record: Record
+    id: str = ""
+    version: int = 0
+    author: str | None = None
+    digest: bytes = b""
+    analysis_digest: bytes = b""
+    words: str = ""
+    mention_json: bytes = b""
+    analysis_json: bytes = b""
+    fingerprint: int = 0  # 47 bits: the same for the same normalised text
 
-    def __init__(self, record: Record) -> None:
-        self.record = record
-        self.mention = record.mention
-        self.id = record.mention.id
-        self.version = record.mention.version
-        self.author = record.mention.author.id if record.mention.author else None
-        self.digest = bytes.fromhex(record.mention.digest())
-        self._prepared = False
-        timeless = msgspec.structs.replace(record.analysis, analysed_at=EPOCH)
+    @property
+    def mention(self) -> Mention:
+        return self.record.mention
+
+    def __post_init__(self) -> None:
+        mention = self.record.mention
+        self.id = mention.id
+        self.version = mention.version
+        self.author = mention.author.id if mention.author else None
+        self.digest = bytes.fromhex(mention.digest())
+        timeless = msgspec.structs.replace(self.record.analysis, analysed_at=EPOCH)
         self.analysis_digest = hashlib.blake2b(encode(timeless), digest_size=8).digest()
 
     def prepare(self) -> None:
-        if not self._prepared:
+        if not self.mention_json:
             self.words = token_string(self.mention.full_text)
-            self.documents = encode(self.mention), encode(self.record.analysis)
             self.fingerprint = int.from_bytes(hashlib.blake2b(self.words.encode(), digest_size=6).digest()) >> 1
-            self._prepared = True
+            self.mention_json, self.analysis_json = encode(self.mention), encode(self.record.analysis)
 
 
 def decide(draft: Draft, stored: Stored | None, *, erased: bool) -> Saved:

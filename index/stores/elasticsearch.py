@@ -200,4 +200,5 @@ class ElasticsearchStore:
         }
 
     def close(self) -> None:
+        self._places.finish()
         self.client.close()

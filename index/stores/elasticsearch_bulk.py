@@ -20,7 +20,7 @@ BLOCKED = "cluster_block_exception"
 ANSWER = ["errors", "items.*.status", "items.*.error.type", "items.*.error.reason"]
 
 
-class Action(NamedTuple):
+class Action(msgspec.Struct, frozen=True, gc=False):
     """Put `document` (None: delete what is there) at `id` in the index `where`. `expected` is the state (sequence
     number, primary term) that must be found there; None: nothing must be there."""
 
@@ -40,6 +40,9 @@ class Result(NamedTuple):
         return self.status < 300
 
 
+DONE = Result(200)
+
+
 def send(client: Elasticsearch, actions: Sequence[Action], *extra: bytes) -> list[Result]:
     """One result for each action. `extra` lines (header, document) go along with the last request and are not
     answered for. A connection that breaks is tried again too, so an action whose answer was lost meets its own
@@ -53,7 +56,7 @@ def send(client: Elasticsearch, actions: Sequence[Action], *extra: bytes) -> lis
             lines = [line for i in part for line in _lines(actions[i])]
             if part[-1] == left[-1]:
                 lines += extra
-            for i, item in zip(part, _items(client, lines), strict=False):
+            for i, item in zip(part, _items(client, lines, len(part)), strict=False):
                 results[i] = item
         left = [i for i in left if results[i].status in BUSY]
         if not left:
@@ -113,8 +116,10 @@ def _lines(action: Action) -> list[bytes]:
     return [msgspec.json.encode({"index" if action.expected else "create": header}), action.document]
 
 
-def _items(client: Elasticsearch, lines: Sequence[bytes]) -> list[Result]:
-    answer = client.bulk(operations=lines, filter_path=ANSWER)  # type: ignore[arg-type]
+def _items(client: Elasticsearch, lines: Sequence[bytes], wanted: int) -> list[Result]:
+    answer = client.bulk(operations=b"\n".join((*lines, b"")), filter_path=ANSWER)  # type: ignore[arg-type]
+    if not answer["errors"]:
+        return [DONE] * wanted
     return [_result(*item.values()) for item in answer["items"]]
 
 

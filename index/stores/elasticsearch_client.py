@@ -22,10 +22,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import msgspec
 from elastic_transport import (
     ApiResponse,
     ConnectionError,  # noqa: A004 - the name it has in the library
     ConnectionTimeout,
+    JsonSerializer,
     TlsError,
     Transport,
     TransportApiResponse,
@@ -91,6 +93,7 @@ def connect(settings: Settings) -> Client:
     return Client(
         list(address.nodes),
         transport_class=_Patient,
+        serializer=_Json(),
         request_timeout=settings.elasticsearch.timeout,
         max_retries=settings.elasticsearch.retries,
         **options,
@@ -120,6 +123,16 @@ def _trust(settings: Settings, address: Address) -> dict[str, Any]:
             f"ca_file = {named!r}: {file} is not there. Copy the CA certificate (PEM) of the cluster."
         )
     return {"ca_certs": str(file)}
+
+
+class _Json(JsonSerializer):
+    """Several times as fast as the library's own, which reads and writes with the standard library."""
+
+    def json_dumps(self, data: Any) -> bytes:
+        return msgspec.json.encode(data)
+
+    def json_loads(self, data: bytes) -> Any:
+        return msgspec.json.decode(data)
 
 
 class _Patient(Transport):

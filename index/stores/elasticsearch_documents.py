@@ -107,19 +107,19 @@ def to_document(draft: Draft, corrections: tuple[Correction, ...], moments: Sequ
         fingerprint=draft.fingerprint,
         digest=draft.digest.hex(),
         analysis_digest=draft.analysis_digest.hex(),
-        analysis=msgspec.Raw(draft.documents[1]),
+        analysis=msgspec.Raw(draft.analysis_json),
         kind="post" if mention.kind == "post" else None,
         lang=analysis.lang,
         cluster=cluster_key(cluster_number(analysis.cluster)) if analysis.cluster else None,
         engagement_total=mention.engagement.total,
         corrections=corrections or None,
-        left=_others(moments, mention.published_at) or None,
+        left=_others(moments, mention.published_at) if moments else None,
     )
-    return draft.documents[0][:-1] + b"," + _encoder.encode(beside)[1:]
+    return draft.mention_json[:-1] + b"," + _encoder.encode(beside)[1:]
 
 
-def _others(moments: Sequence[str], moment: datetime) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(each for each in moments if datetime.fromisoformat(each) != moment))
+def _others(moments: Sequence[str], moment: datetime) -> tuple[str, ...] | None:
+    return tuple(dict.fromkeys(each for each in moments if datetime.fromisoformat(each) != moment)) or None
 
 
 def tombstone(mention_id: str, version: int, moments: Sequence[str] = ()) -> bytes:

@@ -25,7 +25,7 @@ from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 
 from index.errors import StoreError
 
-FIRST_MONTH, OLDER = "202001", "older"  # a history import of ten years must not make 120 indices
+FIRST_MONTH, OLDER = 202001, "older"  # a history import of ten years must not make 120 indices
 FUTURE, LATER = timedelta(days=31), "later"  # nor a broken clock one for each month of the future
 _MONTHS = re.compile(r"-mentions-(\d+)-(\w+)$")
 
@@ -74,8 +74,9 @@ class Layout:
 
     def month(self, at: datetime) -> str:
         """The index for a new mention that was published then."""
-        name = f"{at.year:04}{at.month:02}"
-        if name < FIRST_MONTH:
+        month = at.year * 100 + at.month
+        name = str(month)
+        if month < FIRST_MONTH:
             name = OLDER
         elif at > datetime.now(UTC) + FUTURE:
             name = LATER

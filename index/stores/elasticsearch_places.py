@@ -10,9 +10,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
-from elasticsearch import Elasticsearch
+from elasticsearch import ApiError, Elasticsearch
 
 from index.errors import StoreError
 from index.stores.elasticsearch_bulk import Action, send
@@ -20,9 +21,9 @@ from index.stores.elasticsearch_documents import PLACED, Place, merged, moments,
 from index.stores.elasticsearch_layout import Layout
 from index.stores.elasticsearch_state import State
 
-AT_ONCE = 4000  # ids in one look: each may be found twice, and ten thousand hits are the most
-SETTLE_AFTER = 20_000  # new mentions; and
-SETTLE_SECONDS = 5.0  # since the last look, when mentions keep coming
+AT_ONCE = 5000  # ids in one look: each may be found twice, and ten thousand hits are the most
+SETTLE_AFTER = 50_000  # new mentions; or
+SETTLE_SECONDS = 60.0  # since the last look. Each makes the cluster refresh, which costs as much as many writes
 STALE_SECONDS = 1.0  # a read sees what other processes wrote until this long ago; what this one wrote, always
 ROUNDS = 20
 
@@ -38,6 +39,7 @@ class Places:
         self._recent: dict[str, str] = {}  # id -> index, written here and perhaps not visible yet
         self._unsettled: set[str] = set()  # ids written new, to be looked at once more
         self._refreshed = 0.0
+        self._looks = 0
         self._settled = time.monotonic()
 
     def wrote(self, actions: Iterable[Action]) -> None:
@@ -54,19 +56,32 @@ class Places:
             self._recent.clear()
 
     def settle_if_due(self) -> None:
-        waited = time.monotonic() - self._settled > SETTLE_SECONDS and len(self._unsettled) > AT_ONCE
+        waited = self._unsettled and time.monotonic() - self._settled > SETTLE_SECONDS
         if waited or len(self._unsettled) > SETTLE_AFTER:
             self.settle()
 
-    def freshen(self) -> None:
-        """Before a search: what this process wrote becomes visible, and what others wrote a second ago."""
+    def finish(self) -> None:
+        """The last look at what this process wrote, when the cluster can be had; who writes them next looks too."""
+        if self._unsettled:
+            with suppress(StoreError, ApiError):
+                self.settle()
+
+    def freshen(self) -> int:
+        """Before a search: what this process wrote becomes visible, and what others wrote a second ago. The same
+        number again: nothing had to be done for it since."""
         if self._recent or time.monotonic() > self._refreshed + STALE_SECONDS:
             self.settle()
+        return self._looks
+
+    def doubt(self) -> None:
+        """The next read must not find what was taken away just now."""
+        self._refreshed = 0.0
 
     def settle(self) -> None:
         """Make all writes visible and look for mentions that two writers wrote into different months."""
         with self._lock:
             seen, new = dict(self._recent), list(self._unsettled)
+            self._looks += 1
         started = time.monotonic()
         self._client.indices.refresh(index=self._layout.mentions)
         self._refreshed = self._settled = started
@@ -137,7 +152,7 @@ class Places:
 
     def heal(self, mention_id: str, wheres: Sequence[str]) -> Place | None:
         """Of a mention in several places keep the newest version, with the corrections of all."""
-        self._refreshed = 0.0  # the next search must not find what goes here
+        self.doubt()
         for _ in range(ROUNDS):
             hits = self.documents([(mention_id, where) for where in wheres], None)
             if not hits:

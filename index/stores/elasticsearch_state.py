@@ -33,6 +33,10 @@ class Known(NamedTuple):
     def hash(self, name: str) -> str:
         return trace_hash(self.key, name).hex()
 
+    def erased_of(self, authors: Iterable[str | None]) -> set[str]:
+        """Those of the authors that were erased."""
+        return {a for a in set(authors) if a and self.hash(a) in self.erased} if self.erased else set()
+
 
 class State:
     def __init__(self, client: Elasticsearch, layout: Layout) -> None:
@@ -48,12 +52,10 @@ class State:
 
     def erased(self, authors: Iterable[str | None]) -> set[str]:
         """Those of the authors that were erased."""
-        known = self.known()
-        return {a for a in set(authors) if a and known.hash(a) in known.erased} if known.erased else set()
+        return self.known().erased_of(authors)
 
-    def removed(self, ids: Sequence[str]) -> dict[str, int]:
+    def removed(self, ids: Sequence[str], known: Known) -> dict[str, int]:
         """Those of the mentions that the store whose traces were taken over had removed, with their versions."""
-        known = self.known()
         if not known.foreign or not ids:
             return {}
         names = [f"removed-{known.hash(i)}" for i in ids]

@@ -46,10 +46,11 @@ class Writer:
 
     def save(self, records: Sequence[Record]) -> list[Saved]:
         drafts = [Draft(record) for record in records]
-        erased = self._state.erased(draft.author for draft in drafts)
+        known = self._state.known()
+        erased = known.erased_of(draft.author for draft in drafts)
         ends: list[Saved] = []
         for run in without_repeats(drafts):
-            removed = self._state.removed([draft.id for draft in run])
+            removed = self._state.removed([draft.id for draft in run], known)
             saving = _Saving(self._layout, run, erased, removed)
             self._change([draft.id for draft in run], saving.plan)
             ends += [saving.ends[draft.id] for draft in run]
@@ -117,10 +118,11 @@ class Writer:
         self._state.take_over(key, traces, has_own=next(own, None) is not None)
         for author in self._forbidden_authors():
             self.erase_author(author)
+        known = self._state.known()
         here = hits(self._client, self._layout.mentions, PRESENT, fields=["version"])
         while batch := list(islice(here, AT_ONCE)):
             versions = {hit["_id"]: hit["_source"].get("version", 0) for hit in batch}
-            removed = self._state.removed(list(versions))
+            removed = self._state.removed(list(versions), known)
             self.delete([i for i, version in removed.items() if version >= versions[i]])
 
     def _forbidden_authors(self) -> list[str]:
@@ -151,6 +153,7 @@ class Writer:
                 touched.update(hit["_index"] for hit in found)
                 removed.update(hit["_id"] for hit in found if index == everywhere)
         if touched:
+            self._places.doubt()
             self._state.note_purge()
             self._client.indices.forcemerge(index=sorted(touched), only_expunge_deletes=True, flush=True)
             self._state.note_change()

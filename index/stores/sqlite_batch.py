@@ -61,7 +61,8 @@ class Batch:
         (self._changed if old else self._new).append(row)
         self._tallies.add(row)
         bodies = self._changed_bodies if old else self._new_bodies
-        bodies.append((rid, draft.id, draft.version, draft.digest, draft.analysis_digest, *draft.documents))
+        documents = draft.mention_json, draft.analysis_json
+        bodies.append((rid, draft.id, draft.version, draft.digest, draft.analysis_digest, *documents))
 
     def relabel(self, old: Old, record: Record) -> None:
         """Only labels change: the text and its place stay."""

@@ -87,6 +87,18 @@ def test_two_writers_that_put_one_mention_into_two_months_leave_one(settings: Se
     second.close()
 
 
+def test_a_writer_that_ends_has_looked_once_more_at_what_it_wrote(settings: Settings) -> None:
+    first, second = another(settings), another(settings)
+    blind(first, record(1, version=2))
+    blind(second, record(1, at=OTHER_MONTH, version=1))
+    first.close()
+    second.close()
+    with closing(another(settings)) as store:
+        store.client.indices.refresh(index=store.layout.mentions)
+        found = store.client.search(index=store.layout.mentions, source=["version"])["hits"]["hits"]
+    assert [hit["_source"]["version"] for hit in found] == [2]
+
+
 def blind(store: ElasticsearchStore, said: Record) -> None:
     """Write as a writer does who looked before anybody else wrote."""
     where = store.layout.month(said.mention.published_at)
