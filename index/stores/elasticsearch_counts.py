@@ -34,7 +34,7 @@ class ByDay(Protocol):
     @property
     def zone(self) -> str: ...
 
-    def counts(self, query: MentionQuery, fields: Sequence[Any]) -> dict[Any, Counts] | None: ...
+    def counts(self, query: MentionQuery, fields: Sequence[Any], look: int) -> dict[Any, Counts] | None: ...
 
 
 class Counting:
@@ -46,15 +46,13 @@ class Counting:
         self._asked = asked
 
     def count(self, query: MentionQuery) -> int:
-        self._places.freshen()
-        if kept := self._days.counts(query, ["sentiment"]):
+        if kept := self._days.counts(query, ["sentiment"], self._places.freshen()):
             return sum(kept["sentiment"].values())
         answer = self.ask(self._asked.dsl(query), {}, track_total_hits=True)
         return int(answer["hits"]["total"]["value"])
 
     def facets(self, query: MentionQuery, fields: Sequence[Facet], size: int) -> dict[str, list[Bucket]]:
-        self._places.freshen()
-        if kept := self._days.counts(query, fields):
+        if kept := self._days.counts(query, fields, self._places.freshen()):
             return {field: to_buckets(kept[field])[:size] for field in fields}
         dsl = self._asked.dsl(query)
         found: dict[str, list[Bucket]] = {}
@@ -74,8 +72,8 @@ class Counting:
         return {field: found[field] for field in fields}
 
     def histogram(self, query: MentionQuery, step: Literal["hour", "day"], zone: str) -> list[Bucket]:
-        self._places.freshen()
-        if step == "day" and zone == self._days.zone and (kept := self._days.counts(query, ["day"])):
+        look = self._places.freshen()
+        if step == "day" and zone == self._days.zone and (kept := self._days.counts(query, ["day"], look)):
             return sorted(to_buckets(kept["day"]), key=lambda bucket: bucket.key)
         steps = {
             "field": "published_at",

@@ -1,9 +1,10 @@
 """Counts by local day, kept in this process as long as they are true: what makes the overview fast.
 
-Nothing is kept that could be old. Every answer begins with the sequence numbers of each month: a month that took no
-write since a day of it was counted still has that count; of a month that did, the days are counted again that its
-newer documents lie in, or lay in before an edit or a removal (each document says so in `left`). Where whole
-documents vanished (an erased author, a dropped month), everything is counted again.
+No answer is older than that of a search (elasticsearch_places.STALE_SECONDS). After each refresh that a read asks
+for, the sequence numbers of the months are compared: a month that took no write since a day of it was counted still
+has that count; of a month that did, the days are counted again that its newer documents lie in, or lay in before an
+edit or a removal (each document says so in `left`). Where whole documents vanished (an erased author, a dropped
+month), everything is counted again.
 """
 
 from __future__ import annotations
@@ -26,12 +27,17 @@ from index.stores.elasticsearch_state import State
 from index.stores.protocol import Facet
 
 Field = Literal[Facet, "day"]
-KNOWN: frozenset[Field] = frozenset({"brand", "platform", "sentiment", "aspect", "intent", "day"})
+VALUED: tuple[Facet, ...] = ("brand", "platform", "aspect", "intent")
+KNOWN: frozenset[Field] = frozenset({*VALUED, "sentiment", "day"})
 MOST_DAYS = 1000  # of one question; a longer one is asked as a whole
-MOST_KEPT = 50_000  # days of all questions together: about 100 MB
+MOST_KEPT = 10_000  # days of all questions together: about 100 MB
 DAYS_AT_ONCE = 31
 VALUES = 500  # of one field on one day: with more, nothing is kept
 MILLISECOND = 1000
+BY_VALUE: Dsl = {f: {"terms": {"field": FIELDS[f], "size": VALUES}, "aggs": BY_SENTIMENT} for f in VALUED}
+AGGS: Dsl = {**BY_SENTIMENT, **BY_VALUE}
+Edge = tuple[datetime, datetime]
+Part = dict[Field, Counts]  # of a day, or of what the period has of one
 
 
 class Span(NamedTuple):
@@ -39,7 +45,7 @@ class Span(NamedTuple):
 
     first: int
     last: int
-    edges: list[tuple[datetime, datetime]]
+    edges: list[Edge]
 
 
 class DayCounts:
@@ -54,7 +60,9 @@ class DayCounts:
         self._state = state
         self._days = Days(zone)
         self._lock = threading.Lock()
-        self._kept: dict[tuple[str, Field, int], Counts] = {}  # (question, field, day)
+        self._kept: dict[tuple[str, int], Part | None] = {}  # (question, day); None: too many values
+        self._edges: dict[tuple[str, Edge], Part | None] = {}  # true at this look alone
+        self._look = 0  # with which what is kept was last compared with the cluster
         self._marks: dict[str, tuple[int, ...]] = {}  # month -> sequence number up to which what is kept is true
         self._purges: Any = None
 
@@ -63,26 +71,39 @@ class DayCounts:
         """Where its days begin."""
         return self._days.zone.key
 
-    def counts(self, query: MentionQuery, fields: Sequence[Field]) -> dict[Field, Counts] | None:
-        """None when the question is not one of whole days."""
+    def counts(self, query: MentionQuery, fields: Sequence[Field], look: int) -> dict[Field, Counts] | None:
+        """As the cluster was at this look (Places.freshen) or later; None when the question is not one of whole
+        days."""
         span = self._span(query) if KNOWN.issuperset(fields) else None
         if span is None:
             return None
-        found: dict[Field, Counts] = {field: Counter() for field in fields}
-        if span.edges and not self._add_edges(query, span.edges, found):
-            return None
         key = repr(msgspec.structs.replace(query, since=None, until=None, sort="newest"))
         with self._lock:
-            self._catch_up()
-            days = range(span.first, span.last)
-            missing = [d for d in days if any((key, field, d) not in self._kept for field in fields)]
-            for start in range(0, len(missing), DAYS_AT_ONCE):
-                if not self._count(query, key, fields, missing[start : start + DAYS_AT_ONCE]):
-                    return None
-            for field in fields:
-                for day in days:
-                    found[field].update(self._kept[key, field, day])
+            if look > self._look:
+                self._catch_up()
+                self._edges.clear()
+                self._look = look
+            parts = self._parts(query, key, span)
+        if parts is None:
+            return None
+        found: dict[Field, Counts] = {field: Counter() for field in fields}
+        for field in fields:
+            for part in parts:
+                found[field].update(part[field])
         return found
+
+    def _parts(self, query: MentionQuery, key: str, span: Span) -> list[Part] | None:
+        """The counts of each day and rest; None when a field has too many values to be kept. Those that are not
+        kept are counted in every field at once: the next question about this period is about another field."""
+        days = range(span.first, span.last)
+        missing = [day for day in days if (key, day) not in self._kept]
+        edges = [edge for edge in span.edges if (key, edge) not in self._edges]
+        for start in range(0, max(len(missing), len(edges)), DAYS_AT_ONCE):
+            some = missing[start : start + DAYS_AT_ONCE]
+            self._count(query, key, some, [] if start else edges)
+        parts = [self._kept[key, day] for day in days] + [self._edges[key, edge] for edge in span.edges]
+        whole = [part for part in parts if part is not None]
+        return whole if len(whole) == len(parts) else None
 
     def _span(self, query: MentionQuery) -> Span | None:
         """The period in whole days and rests; None when there is none, or when the answer hangs on more than the
@@ -110,7 +131,7 @@ class DayCounts:
             self._kept.clear()
         if self._kept:
             touched = {day for month in changed for day in self._touched(month)}
-            self._kept = {key: counts for key, counts in self._kept.items() if key[2] not in touched}
+            self._kept = {key: counts for key, counts in self._kept.items() if key[1] not in touched}
         self._purges, self._marks = purges, marks
 
     def _sequence_numbers(self) -> dict[str, tuple[int, ...]]:
@@ -141,41 +162,27 @@ class DayCounts:
         for field in days:
             yield from (self._day(bucket) for bucket in answer[field]["buckets"])
 
-    def _count(self, query: MentionQuery, key: str, fields: Sequence[Field], missing: Sequence[int]) -> bool:
-        """Count these days; False when a field has too many values to be kept."""
-        since, until = self._days.start(missing[0]), self._days.start(missing[-1] + 1)
-        days = {"days": {"date_histogram": self._by_day(), "aggs": _aggs(fields)}}
-        answer = self._ask(msgspec.structs.replace(query, since=since, until=until), days)
-        buckets = {self._day(bucket): bucket for bucket in answer["days"]["buckets"]}
-        for day in missing:
-            for field in fields:
-                bucket = buckets.get(day)
-                counts = _counts(field, bucket, _iso(day)) if bucket else Counter()
-                if counts is None:
-                    return False
-                self._kept[key, field, day] = counts
-        return True
+    def _count(self, query: MentionQuery, key: str, days: Sequence[int], edges: Sequence[Edge]) -> None:
+        """Count these in one request."""
+        whole = [_between(self._days.start(days[0]), self._days.start(days[-1] + 1))] if days else []
+        rests = [_between(*edge) for edge in edges]
+        aggs: Dsl = {}
+        if days:
+            aggs["days"] = {"filter": whole[0], "aggs": {"each": {"date_histogram": self._by_day(), "aggs": AGGS}}}
+        if edges:
+            aggs["edges"] = {"filters": {"filters": rests}, "aggs": AGGS}
+        answer = self._ask(query, whole + rests, aggs)
+        buckets = {self._day(each): each for each in answer["days"]["each"]["buckets"]} if days else {}
+        for day in days:
+            self._kept[key, day] = _part(buckets.get(day), _iso(day))
+        for edge, bucket in zip(edges, answer["edges"]["buckets"] if edges else (), strict=True):
+            self._edges[key, edge] = _part(bucket, _iso(self._days.day(microseconds(edge[0]))))
 
-    def _add_edges(
-        self, query: MentionQuery, edges: Sequence[tuple[datetime, datetime]], found: dict[Field, Counts]
-    ) -> bool:
-        """The parts of days, in one request; False when a field has too many values."""
-        parts = {f"{n}": _between(*edge) for n, edge in enumerate(edges)}
-        whole = msgspec.structs.replace(query, since=edges[0][0], until=edges[-1][1])
-        answer = self._ask(whole, {"edges": {"filters": {"filters": parts}, "aggs": _aggs(list(found))}})
-        for n, (start, _) in enumerate(edges):
-            for field, counts in found.items():
-                day = _iso(self._days.day(microseconds(start)))
-                more = _counts(field, answer["edges"]["buckets"][f"{n}"], day)
-                if more is None:
-                    return False
-                counts.update(more)
-        return True
-
-    def _ask(self, query: MentionQuery, aggs: Dsl) -> Mapping[str, Any]:
+    def _ask(self, query: MentionQuery, periods: Sequence[Dsl], aggs: Dsl) -> Mapping[str, Any]:
+        always = self._dsl(msgspec.structs.replace(query, since=None, until=None))
         answer: Mapping[str, Any] = self._client.search(
             index=self._layout.mentions,
-            query=self._dsl(query),
+            query={"bool": {"filter": [always, {"bool": {"should": periods}}]}},
             size=0,
             aggs=aggs,
             track_total_hits=False,
@@ -192,22 +199,18 @@ class DayCounts:
         return self._days.day(int(bucket["key"]) * MILLISECOND)
 
 
-def _aggs(fields: Sequence[Field]) -> Dsl:
-    """Counts by sentiment of everything, and of each value of the fields."""
-    values = [field for field in fields if field not in ("day", "sentiment")]
-    terms: Dsl = {str(f): {"terms": {"field": FIELDS[f], "size": VALUES}, "aggs": BY_SENTIMENT} for f in values}
-    return {**BY_SENTIMENT, **terms}
-
-
-def _counts(field: Field, bucket: Mapping[str, Any], day: str) -> Counts | None:
-    sentiments = {each["key"]: each["doc_count"] for each in bucket["sentiment"]["buckets"]}
-    if field == "day":
-        return Counter({(day, sentiment): n for sentiment, n in sentiments.items()})
-    if field == "sentiment":
-        return Counter({(sentiment, sentiment): n for sentiment, n in sentiments.items()})
-    if bucket[field]["sum_other_doc_count"] or bucket[field]["doc_count_error_upper_bound"]:
+def _part(bucket: Mapping[str, Any] | None, day: str) -> Part | None:
+    """None when a field has more values than were asked for."""
+    if bucket is None:
+        return {field: Counter() for field in KNOWN}
+    answers = [bucket[field] for field in VALUED]
+    if any(answer["sum_other_doc_count"] or answer["doc_count_error_upper_bound"] for answer in answers):
         return None
-    return pairs(field, bucket[field])
+    sentiments = {each["key"]: each["doc_count"] for each in bucket["sentiment"]["buckets"]}
+    part: Part = {field: pairs(field, bucket[field]) for field in VALUED}
+    part["day"] = Counter({(day, sentiment): n for sentiment, n in sentiments.items()})
+    part["sentiment"] = Counter({(sentiment, sentiment): n for sentiment, n in sentiments.items()})
+    return part
 
 
 def _iso(day: int) -> str:
