@@ -138,7 +138,8 @@ def test_set_up_and_product_go_to_a_newer_mapping_and_back(
     become("earshot")
     with closing(open_store(settings)) as product:
         say(product, version=2)
-        assert product.erase_author("weibo:u3") == 1
+        who = ("--by", "Li", "--reason", "asked", "--yes", "--json")
+        assert earshot("erase", "--author", "weibo:u3", *who) == {"authors": ["weibo:u3"], "mentions": 1, "left": 0}
         assert product.save([record(3)]) == ["erased"]
     become("root")
     assert holding(settings, "weibo:u3") == []

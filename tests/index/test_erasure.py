@@ -25,12 +25,12 @@ def test_an_erased_account_is_gone_everywhere_and_stays_gone(say, settings, stor
     assert len(engine.consider([record], now)) == 1
     inbox.put([Item(mention=waiting.mention)])
 
-    assert erase_author(store, inbox, linker, "weibo:7", by="Li", reason="asked for it") == 2
+    assert erase_author(store, [inbox], linker, "weibo:7", by="Li", reason="asked for it") == 2
     assert store.save([waiting]) == ["erased"]
     assert inbox.depth() == 0
     assert cases.list() == []
     assert [(entry.what, entry.subject) for entry in audit.entries(records)] == [("author.erase", "weibo:7")]
-    assert erase_author(store, inbox, linker, "weibo:7", by="Li", reason="again") == 0
+    assert erase_author(store, [inbox], linker, "weibo:7", by="Li", reason="again") == 0
     for part in (inbox, store, cases.records, records):
         part.close()
     for file in settings.home.glob("*.sqlite*"):
