@@ -14,7 +14,7 @@ from index.alerts.channels import open_channel
 from index.alerts.channels.protocol import Channel
 from index.audit import record_act
 from index.documents import Document, Record
-from index.errors import AuthFailed, Blocked, NotFound, SettingsError, SourceError, Throttled
+from index.errors import AuthFailed, Blocked, NotFound, SettingsError, SourceError, StoreError, Throttled
 from index.records import open_records
 from index.records.protocol import Records, Row
 from index.settings import Channel as ChannelSettings
@@ -66,16 +66,21 @@ class Deliverer:
     def run(self, stop: threading.Event, every: float = 1.0) -> None:
         """Deliver what is due until `stop` is set; meant for a thread of its own."""
         while not stop.is_set():
+            pause = every
             try:
                 self.deliver_due(stop=stop)
+            except StoreError as error:
+                _log.warning("alerts wait", reason=str(error))
+                pause = FIRST_PAUSE
             except Exception:  # noqa: BLE001 - the thread's edge: alerts must go on, the lease brings it again
                 _log.error("delivery failed", exc_info=True)
-            stop.wait(every)
+            stop.wait(pause)
 
     def deliver_due(self, now: datetime | None = None, stop: threading.Event | None = None) -> int:
         """Try everything that is due, once; returns how many were sent.
 
-        A channel that fails is left alone for the rest of the pass, a throttled one until its time.
+        A channel that fails is left alone for the rest of the pass, a throttled one until its time. Raises
+        StoreError when mentions or cases cannot be read; that costs no delivery a try.
         """
         tired = {name for name, until in self._resting.items() if until > (now or datetime.now(UTC))}
         sent = 0
@@ -84,7 +89,13 @@ class Deliverer:
             row = self._claim(at, tired)
             if row is None:
                 break
-            result = self._attempt(row, at)
+            try:
+                result = self._attempt(row, at)
+            except StoreError:
+                self.records.run(
+                    "UPDATE outbox SET tries = tries - 1, next_at = ? WHERE id = ?", (stamp(at), row[0])
+                )
+                raise
             sent += result == "sent"
             if result not in ENDS:
                 tired.add(row[3])

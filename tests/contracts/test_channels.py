@@ -25,7 +25,7 @@ from index.alerts.channels.webhook import error_in, fault_of, sign, verify
 from index.alerts.delivery import Deliverer, deliveries, pause, send_again
 from index.alerts.engine import AlertEngine
 from index.documents import Analysis, Aspect, Author, Case, Mention, Record
-from index.errors import AuthFailed, Blocked, NotFound, Retry, SettingsError, Throttled
+from index.errors import AuthFailed, Blocked, NotFound, Retry, SettingsError, StoreError, Throttled
 from index.records import open_records
 from index.settings import Brand, Channel, Rule, Settings
 from index.stores import open_store
@@ -202,6 +202,24 @@ def test_nothing_private_and_nothing_removed_is_sent(kind, desk, receiver):
     assert home.deliverer.deliver_due(NOW) == 0
     assert got(receiver, home.settings) == []
     assert home.outbox(channel.name) == [("dropped", 1)]
+
+
+def test_while_the_store_is_away_alerts_wait_and_lose_no_try(kind, desk, receiver):
+    configure, got = RECEIVERS[kind]
+    channel = configure(receiver)
+    home = desk(channel)
+    (case,) = home.hear(complaint("1"))
+    home.store.close()
+    file = home.settings.path(home.settings.store)
+    kept = file.read_bytes()
+    file.write_bytes(b"no database" * 1000)
+    for minute in range(delivery.MAX_TRIES + 2):
+        with pytest.raises(StoreError):
+            home.deliverer.deliver_due(NOW + timedelta(minutes=minute))
+    file.write_bytes(kept)
+    home.deliverer.deliver_due(NOW + timedelta(minutes=60))
+    assert set(got(receiver, home.settings)) == {case.id}
+    assert home.outbox(channel.name) == [("sent", 1)]
 
 
 def test_the_desk_is_told_whatever_the_rules_say(desk):
