@@ -61,6 +61,15 @@ def test_a_killed_server_starts_again_on_its_data() -> None:
     second.stop()
 
 
+def test_the_elasticsearch_that_a_person_names_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ES_HOME", str(tmp_path))
+    with pytest.raises(servers.Missing, match="has no bin/elasticsearch"):
+        servers.elasticsearch_home()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/elasticsearch").touch()
+    assert servers.elasticsearch_home() == tmp_path
+
+
 def test_a_missing_server_is_a_skip_with_its_reason_and_a_failure_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setenv("CI", "")

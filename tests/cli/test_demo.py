@@ -14,8 +14,11 @@ from typing import Any
 import elastic
 import pytest
 
+from dashboard import filters, handles, queries
 from dashboard.demo.texts import sections
 from dashboard.demo.world import CRISIS_DAYS_AGO, ZONE, build_world
+from index import settings as settings_file
+from index.query import MentionQuery
 
 ANCHOR = datetime(2026, 8, 20, 4, 0, tzinfo=UTC)
 
@@ -56,7 +59,7 @@ def test_the_demo_fills_a_desk_and_a_second_run_adds_nothing(filled: tuple[Path,
 
 
 def test_the_demo_shows_the_same_numbers_with_a_cluster(
-    filled: tuple[Path, Any], tmp_path: Path, elasticsearch_address: str
+    filled: tuple[Path, Any], tmp_path: Path, elasticsearch_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same world, as demo.json describes it, into another kind of store. Cases are left out: which mentions
     of an account become one case hangs on which of the two workers is first."""
@@ -66,6 +69,29 @@ def test_the_demo_shows_the_same_numbers_with_a_cluster(
     (tmp_path / "demo.json").write_text(json.dumps({**facts, "store": address}), encoding="utf-8")
     found = run(tmp_path, "demo", "--store", "elasticsearch", "--home", str(tmp_path), *WORDS)
     assert {**found, "cases": None} == {**first, "cases": None}
+    now = datetime.now(UTC)
+    assert numbers(monkeypatch, tmp_path, now) == numbers(monkeypatch, home, now)
+
+
+def numbers(monkeypatch: pytest.MonkeyPatch, home: Path, now: datetime) -> dict[str, Any]:
+    """What the pages count, for each period and for one brand."""
+    desk = handles.Desk(settings_file.load(home))
+    monkeypatch.setattr(queries, "desk", lambda: desk)
+    told: dict[str, Any] = {}
+    for brand in ("*", desk.settings.brands[0].name):
+        for period in ("24h", "7d", "30d", "all"):
+            window = filters.window(period, now, ZONE)
+            question = MentionQuery(since=window.since, brands=filters.brands(brand), hide_spam=True)
+            most = queries.top_authors(question, "mentions", 20)
+            told[f"{brand} {period}"] = (
+                queries.count(question),
+                queries.histogram(question, window.step, str(ZONE)),
+                queries.facets(question, "platform", "brand", "sentiment", "aspect", "intent"),
+                [(one.author, one.mentions, one.engagement, one.counts) for one in most],
+            )
+    for part in (desk.store, desk.inbox, desk.records, desk.sources):
+        part.close()
+    return told
 
 
 def test_the_demo_leaves_a_home_of_somebody_else_alone(tmp_path: Path) -> None:

@@ -77,6 +77,8 @@ def test_an_analyst_reads_and_does_not_write(
         with pytest.raises(StoreError, match="does not allow 'analyst'"):
             helpers.bulk(client, [{"_index": INDEX, "text": "x"}])
     assert "does not allow 'analyst' to do indices:data/write/index" in said(settings, write)
+    beside = said(settings, lambda client: client.search(index="earshot-people"))
+    assert "does not allow 'analyst' to do indices:data/read/search on earshot-people" in beside
 
 
 def test_of_a_bulk_what_the_cluster_refuses_is_told_from_what_is_wrong_with_a_document(
