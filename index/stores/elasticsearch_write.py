@@ -49,11 +49,17 @@ class Writer:
         known = self._state.known()
         erased = known.erased_of(draft.author for draft in drafts)
         ends: list[Saved] = []
+        rejected: dict[str, str] = {}
         for run in without_repeats(drafts):
             removed = self._state.removed([draft.id for draft in run], known)
             saving = _Saving(self._layout, run, erased, removed)
-            self._change([draft.id for draft in run], saving.plan)
+            try:
+                self._change([draft.id for draft in run], saving.plan)
+            except Rejected as refused:  # the later versions of the others are saved all the same
+                rejected |= refused.reasons
             ends += [saving.ends[draft.id] for draft in run]
+        if rejected:
+            raise Rejected(rejected)
         self._places.settle_if_due()
         return ends
 

@@ -173,8 +173,9 @@ def test_a_request_whose_answer_was_lost_is_not_written_twice(
 def test_a_refused_mention_is_named_with_the_reason_and_the_others_are_kept(store: ElasticsearchStore) -> None:
     huge = record(2, brands=("长" * 20_000,))
     with pytest.raises(Rejected, match="brands") as caught:
-        store.save([record(1), huge, record(3)])
+        store.save([record(1), huge, record(3), record(3, "改了", version=10**13)])
     assert list(caught.value.reasons) == ["weibo:2"]
+    assert store.digests(["weibo:3"])["weibo:3"][0] == 10**13
     assert sorted(r.mention.id for r in store.scan(EVERYTHING)) == ["weibo:1", "weibo:3"]
 
 
