@@ -84,10 +84,13 @@ def heading(case: Case) -> None:
     if case.snoozed_until and case.snoozed_until > datetime.now(UTC):
         rest = f'<span class="label plain">{t("case.rests", until=words.moment_text(case.snoozed_until))}</span>'
     owner = t("case.assignee", name=case.assignee) if case.assignee else t("case.nobody")
+    if case.state in ("replied", "closed"):
+        owner = case.assignee or ""
+    left = due_label(case) if case.state in ("new", "assigned") else ""
     st.html(
         f'<div class="head"><h2 class="part">{safe.text(title(case))}</h2>'
         f'<span class="label {STATES[case.state]}">{t(f"state.{case.state}")}</span>{rest}'
-        f'<span class="muted">{safe.text(owner)}</span><span class="right">{due_label(case)}</span></div>'
+        f'<span class="muted">{safe.text(owner)}</span><span class="right">{left}</span></div>'
         f"<div>{safe.text(reason(case))}</div>"
     )
 
@@ -179,14 +182,15 @@ def reply(case: Case) -> None:
     """The draft is kept at each pause in typing, per agent, until it is sent."""
     key, by = f"draft-{case.id}", frame.reader()
     if key not in st.session_state:
-        st.session_state[key] = queries.draft(case.id, by) or case.draft_reply or ""
+        answered = case.state == "replied"  # what was sent must not be sent again by the same button
+        st.session_state[key] = queries.draft(case.id, by) or ("" if answered else case.draft_reply) or ""
     with st.container(key=draft_keeper.BOX):
         st.text_area(t("case.reply"), key=key, height=130, on_change=_keep_draft, args=(case.id, key, by))
     draft_keeper.keep_typing()
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         empty = not st.session_state[key].strip()
         if st.button(t("case.send"), type="primary", icon=":material/send:", key=f"send-{case.id}", disabled=empty):
-            step("reply", case, st.session_state[key], then="case.sent")
+            step("reply", case, st.session_state[key], then="case.sent", done=key)
         with st.popover(t("case.copy"), icon=":material/content_copy:"):
             st.code(st.session_state.get(key, ""), language=None, wrap_lines=True)
         st.caption(t("case.draft_kept"), width="content")
@@ -196,14 +200,17 @@ def _keep_draft(case_id: str, key: str, by: str) -> None:
     queries.save_draft(case_id, st.session_state[key], by)
 
 
-def step(name: str, case: Case, *values: object, then: str) -> None:
-    """Take a step on the case as it was shown. Says what went wrong, such as that somebody was faster."""
+def step(name: str, case: Case, *values: object, then: str, done: str | None = None) -> None:
+    """Take a step on the case as it was shown; `done` is the key of a text it used up. Says what went wrong, such
+    as that somebody was faster."""
     try:
         queries.case_step(name, case.id, *values, by=frame.reader(), seen=case.version)
     except EarshotError as error:
         st.warning(t("case.not_done"), icon=":material/info:")
-        st.text(str(error))
+        st.text(words.told(str(error)))
         return
+    if done:
+        del st.session_state[done]
     st.toast(t(then), icon=":material/check:")
     st.rerun()
 

@@ -132,7 +132,7 @@ def _link_by_hand(customer: Customer) -> None:
             try:
                 queries.link(author_id.strip(), customer.id, by=frame.reader(), reason=reason.strip())
             except EarshotError as error:
-                st.text(str(error))
+                st.text(words.told(str(error)))
                 return
             st.rerun()
 

@@ -138,7 +138,7 @@ def _make(record: Record, reason: str) -> None:
         case = queries.make_case(record, by=frame.reader(), reason=reason)
     except EarshotError as error:
         st.warning(t("make_case.not_ours"), icon=":material/info:")
-        st.text(str(error))
+        st.text(words.told(str(error)))
         return
     st.switch_page("app_pages/cases.py", query_params=address.link(case=case.id))
 

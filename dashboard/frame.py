@@ -84,4 +84,4 @@ def failed(error: EarshotError) -> None:
     """What went wrong and what to do, in words; the trace is in the log."""
     structlog.get_logger(part="desk").error("page failed", error=str(error), kind=type(error).__name__)
     st.error(t("frame.failed"), icon=":material/error:")
-    st.text(str(error))
+    st.text(words.told(str(error)))

@@ -167,5 +167,5 @@ def mistake(error: QueryError) -> None:
     at = min(error.position, len(error.query))
     shown = error.query if at < len(error.query) else error.query + " "
     st.html(f'<pre class="pointer">{safe.marked(shown, [(at, at + 1)])}</pre>')
-    st.text(str(error))
+    st.text(words.told(str(error)))
     st.caption(t("mentions.examples_help"))

@@ -5,6 +5,7 @@ The language is the reader's choice (`?lang=`), else the browser's, else Chinese
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,22 @@ def t(key: str, **values: object) -> str:
     known = catalogue(language())
     sentence = known.get(f"{key}_one", known[key]) if str(values.get("n")) == "1" else known[key]
     return sentence.format(**values) if values else sentence
+
+
+@lru_cache(maxsize=1)
+def _told() -> list[tuple[re.Pattern[str], str]]:
+    text = (Path(__file__).parent / "locale" / "errors_zh_CN.toml").read_text(encoding="utf-8")
+    return [(re.compile(english, re.DOTALL), chinese) for english, chinese in tomllib.loads(text).items()]
+
+
+def told(message: str) -> str:
+    """A message of ours in the reader's language: it is written in English where it arises. What it names from
+    outside stays as it was; without a translation all of it does."""
+    if language() == "zh":
+        for english, chinese in _told():
+            if found := english.fullmatch(message):
+                return chinese.format(**found.groupdict())
+    return message
 
 
 def name(kind: str, value: str | None) -> str:

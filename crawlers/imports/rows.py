@@ -85,7 +85,7 @@ class RowReader:
             author=author,
             engagement=Engagement(**counts),
             parent_id=_linked(platform, get("parent_id")),
-            thread_id=_linked(platform, get("post_id")) if kind == "comment" else None,
+            thread_id=_linked(platform, get("post_id")) if self._is_comment or kind == "comment" else None,
             rating=_rating(get("rating")),
             region=_region(get("region")),
             brands=self._brand_of(get("brand")),
@@ -194,14 +194,15 @@ class RowReader:
             raise MapError(f"The time {str(cell)[:40]!r} cannot be read.") from error
 
     def _kind(self, get: Fields, platform: str) -> Kind:
+        rated = "rating" in self._headers
         if self._is_comment:
-            return "comment"
+            return "review" if rated else "comment"
         label = get("kind")
         if isinstance(label, str):
             for word, kind in vocabulary().kinds.items():
                 if word in label.lower():
                     return cast(Kind, kind)
-        if "rating" in self._headers or platform in REVIEWS:
+        if rated or platform in REVIEWS:
             return "review"
         return "article" if platform in ARTICLES else "post"
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard import frame, label_check, label_view, queries, reasons, safe, words
+from dashboard import frame, label_check, label_view, queries, safe, words
 from dashboard.words import t
 from index.inbox.protocol import Quarantined
 from index.settings import Source
@@ -128,18 +129,27 @@ def quarantine() -> None:
 
 def one_entry(entry: Quarantined) -> None:
     with st.container(border=True, gap="xsmall"):
-        facts = " · ".join(filter(None, (words.when(entry.at), reasons.place(entry.place))))
+        facts = " · ".join(filter(None, (words.when(entry.at), place(entry.place))))
         given_up = f'<span class="label soon">{t("end.given_up")}</span>' if entry.given_up else ""
         st.html(
             f'<div class="head"><b>{safe.text(title(entry.source))}</b>'
             f'<span class="muted">{safe.text(facts)}</span>'
-            f"{given_up}</div><div>{safe.text(reasons.reason(entry.reason))}</div>"
+            f"{given_up}</div><div>{safe.text(words.told(entry.reason))}</div>"
         )
         with st.container(horizontal=True, gap="small"):
             if st.button(t("sources.replay"), icon=":material/replay:", type="tertiary", key=f"replay-{entry.id}"):
                 replayed([entry.id])
             with st.popover(t("sources.raw"), icon=":material/data_object:", type="tertiary"):
                 st.code(readable(entry.raw), language=None, wrap_lines=True)
+
+
+def place(said: str | None) -> str:
+    """`row 17` and `Sheet1 row 17` in the reader's language; anything else as it is."""
+    found = re.fullmatch(r"(?:(?P<sheet>.+) )?row (?P<n>\d+)", said or "", re.DOTALL)
+    if not found:
+        return said or ""
+    row = t("sources.row", n=found["n"])
+    return f"{found['sheet']} · {row}" if found["sheet"] else row
 
 
 def readable(raw: bytes) -> str:

@@ -68,6 +68,8 @@ def test_a_case_is_worked_to_replied(home, cases, open_page):
     assert now.state == "replied"
     assert any(event.action == "replied" and event.detail == "已为您重做一杯" for event in now.history)
     assert "已为您重做一杯" in bodies(page)
+    assert page.text_area(key=f"draft-{case.id}").value == "", "what was sent is not offered again"
+    assert page.button(key=f"send-{case.id}").disabled
 
 
 def test_closing_needs_a_reason_and_the_case_can_come_back(home, cases, open_page):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
+from dashboard import words
 from index import settings as settings_file
 from index.alerts.cases import Cases
+from index.errors import QueryError
 from index.query import MentionQuery
+from index.query_language import parse
 from index.stores import open_store
 
 
@@ -137,3 +142,15 @@ def test_pages_go_on_without_repeating(home, open_page):
     links = [part.split('"')[0] for part in first.split('href="https://example.org/')[1:]]
     assert links
     assert not any(f"https://example.org/{link}" in second for link in links)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ['奶茶 "差评', "奶茶 (差评", "奶茶) 差评", "a ()", "a -", "-！", "a OR", "OR a", 'a "！"', "！！", "brnad:喜茶",
+     "a https://x.com", "brand:", "a is:angry", "since:gestern", "(" * 30 + "a" + ")" * 30, "a " * 300],
+)  # fmt: skip
+def test_a_mistake_in_the_search_is_explained_in_chinese(typed, monkeypatch):
+    monkeypatch.setattr(words, "language", lambda: "zh")
+    with pytest.raises(QueryError) as caught:
+        parse(typed)
+    assert words.told(str(caught.value)) != str(caught.value)
