@@ -30,6 +30,7 @@ def number(
     with st.container(border=True, key=f"open-{key}", gap="xxsmall", height="stretch"):
         st.metric(
             t(f"overview.{key}"), value, delta, delta_color=colour, delta_description=note,
+            delta_arrow="off" if colour == "red" else "auto",  # how many are late is no change
             chart_data=series if series and len(series) > 2 else None, chart_type="area",
             help=t(f"overview.{key}_help"),
         )  # fmt: skip

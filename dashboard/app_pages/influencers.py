@@ -53,7 +53,7 @@ def see(stat: AuthorStat) -> None:
 
 def posts_in_period(stat: AuthorStat) -> str:
     period = t(f"period_name.{st.session_state['period']}")
-    return t("influencers.posts_in", n=words.number(stat.mentions), period=period)
+    return t("influencers.posts_in", n=words.number(stat.mentions), period=period[0].lower() + period[1:])
 
 
 def consumer(stat: AuthorStat, posts: str) -> str:
