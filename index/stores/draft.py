@@ -36,7 +36,6 @@ class Draft(msgspec.Struct, eq=False, gc=False):
     analysis_digest: bytes = b""
     words: str = ""
     mention_json: bytes = b""
-    analysis_json: bytes = b""
     fingerprint: int = 0  # 47 bits: the same for the same normalised text
 
     @property
@@ -56,7 +55,7 @@ class Draft(msgspec.Struct, eq=False, gc=False):
         if not self.mention_json:
             self.words = token_string(self.mention.full_text)
             self.fingerprint = int.from_bytes(hashlib.blake2b(self.words.encode(), digest_size=6).digest()) >> 1
-            self.mention_json, self.analysis_json = encode(self.mention), encode(self.record.analysis)
+            self.mention_json = encode(self.mention)
 
 
 def decide(draft: Draft, stored: Stored | None, *, erased: bool) -> Saved:
@@ -83,13 +82,11 @@ def leaves_trace(draft: Draft, stored: Stored | None) -> bool:
 
 def without_repeats(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
     """Runs in which each id occurs once: a mention twice in one batch is saved twice, in order."""
-    run: list[Draft] = []
-    ids: set[str] = set()
+    run: dict[str, Draft] = {}
     for draft in drafts:
-        if draft.id in ids:
-            yield run
-            run, ids = [], set()
-        run.append(draft)
-        ids.add(draft.id)
+        if draft.id in run:
+            yield list(run.values())
+            run = {}
+        run[draft.id] = draft
     if run:
-        yield run
+        yield list(run.values())

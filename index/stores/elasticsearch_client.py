@@ -28,6 +28,7 @@ from elastic_transport import (
     ConnectionError,  # noqa: A004 - the name it has in the library
     ConnectionTimeout,
     JsonSerializer,
+    NdjsonSerializer,
     TlsError,
     Transport,
     TransportApiResponse,
@@ -93,7 +94,7 @@ def connect(settings: Settings) -> Client:
     return Client(
         list(address.nodes),
         transport_class=_Patient,
-        serializer=_Json(),
+        serializers={each.mimetype: each for each in (_Json(), _Lines())},
         request_timeout=settings.elasticsearch.timeout,
         max_retries=settings.elasticsearch.retries,
         **options,
@@ -133,6 +134,13 @@ class _Json(JsonSerializer):
 
     def json_loads(self, data: bytes) -> Any:
         return msgspec.json.decode(data)
+
+
+class _Lines(NdjsonSerializer):
+    """Lines that are ready, in one piece, go out as they are; the library would copy them twice."""
+
+    def dumps(self, data: Any) -> bytes:
+        return data if isinstance(data, bytes) else super().dumps(data)
 
 
 class _Patient(Transport):

@@ -30,7 +30,7 @@ PLACED = [
     "left",
 ]  # of the source: what Place needs
 _long_word = re.compile(rf"\S{{{TOKEN_LIMIT + 1},}}")
-_encoder = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder(order="deterministic")
 
 
 class Place(NamedTuple):
@@ -80,7 +80,7 @@ class _Beside(msgspec.Struct, omit_defaults=True):
     fingerprint: int
     digest: str
     analysis_digest: str
-    analysis: msgspec.Raw
+    analysis: Analysis
     kind: str | None = None
     lang: str | None = None
     cluster: str | None = None
@@ -107,7 +107,7 @@ def to_document(draft: Draft, corrections: tuple[Correction, ...], moments: Sequ
         fingerprint=draft.fingerprint,
         digest=draft.digest.hex(),
         analysis_digest=draft.analysis_digest.hex(),
-        analysis=msgspec.Raw(draft.analysis_json),
+        analysis=draft.record.analysis,
         kind="post" if mention.kind == "post" else None,
         lang=analysis.lang,
         cluster=cluster_key(cluster_number(analysis.cluster)) if analysis.cluster else None,

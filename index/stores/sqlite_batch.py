@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from index.documents import Mention, Record
+from index.documents import Mention, Record, encode
 from index.stores.days import SECOND, Days, microseconds
 from index.stores.draft import SPAM, Draft
 from index.stores.posts import cluster_number
@@ -61,7 +61,7 @@ class Batch:
         (self._changed if old else self._new).append(row)
         self._tallies.add(row)
         bodies = self._changed_bodies if old else self._new_bodies
-        documents = draft.mention_json, draft.analysis_json
+        documents = draft.mention_json, encode(draft.record.analysis)
         bodies.append((rid, draft.id, draft.version, draft.digest, draft.analysis_digest, *documents))
 
     def relabel(self, old: Old, record: Record) -> None:
