@@ -182,6 +182,15 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
             out.write(msgspec.json.encode(row) + b"\n")
 
 
+def of_each_set(rows: Iterable[Row], limit: int, seed: int) -> list[Row]:
+    """At most `limit` random rows of every set, so that no large set decides alone."""
+    by_source: dict[str, list[Row]] = {}
+    for row in rows:
+        by_source.setdefault(row.source, []).append(row)
+    rng = random.Random(seed)
+    return [row for found in by_source.values() for row in rng.sample(found, min(limit, len(found)))]
+
+
 def counts(train: list[Row], dev: list[Row]) -> Iterator[str]:
     for name in dict.fromkeys(row.source for row in train):
         here, there = (sum(row.source == name for row in rows) for rows in (train, dev))

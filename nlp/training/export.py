@@ -27,7 +27,7 @@ from nlp.encoder import Encoder
 from nlp.engine import CARD, Card, OnnxModel, Raw, read_card, softmax
 from nlp.heads import ABSENT, BINARY, CATEGORIES
 from nlp.training.batching import padded
-from nlp.training.data import NEUTRAL, Row, read_own, read_rows
+from nlp.training.data import NEUTRAL, Row, of_each_set, read_own, read_rows
 from nlp.training.losses import known_categories
 from nlp.training.network import load
 from nlp.training.rowq import BertShape, write_graph
@@ -177,13 +177,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--own", type=Path, help="CSV with every label that was not trained on: calibrates too")
     parser.add_argument("--out", type=Path, required=True, help="model folder to write")
     parser.add_argument("--name", default="earshot-12l", help="name that every analysis carries")
-    parser.add_argument("--limit", type=int, default=12_000, help="calibrate on so many random dev rows")
+    parser.add_argument("--limit", type=int, default=800, help="calibrate on so many dev rows of a set")
     parser.add_argument("--check", type=int, default=500, help="random dev rows compared with torch")
     args = parser.parse_args(argv)
     training = json.loads((args.model / "training.json").read_text(encoding="utf-8"))
-    rows = read_rows(args.rows / "dev.jsonl.gz")
+    rows = of_each_set(read_rows(args.rows / "dev.jsonl.gz"), args.limit, seed=13)
     random.Random(13).shuffle(rows)
-    rows = rows[: args.limit] + (read_own(args.own) if args.own else [])
+    rows += read_own(args.own) if args.own else []
     export(args.model, args.out)
     card = Card(args.name, training["max_tokens"], 1.0, UNSURE_BELOW, categories=CATEGORIES, binary=BINARY)
     write_card(args.out, card)

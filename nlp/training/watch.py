@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 
 import torch
 
 from nlp.encoder import Encoder
 from nlp.training.batching import cut, padded
-from nlp.training.data import Row
+from nlp.training.data import Row, of_each_set
 from nlp.training.losses import Known, loss_of
 from nlp.training.network import Network
 
@@ -21,13 +20,9 @@ class Watch:
     """
 
     def __init__(self, rows: Sequence[Row], encoder: Encoder, known: Known, limit: int, batch_tokens: int) -> None:
-        by_source: dict[str, list[Row]] = {}
-        for row in rows:
-            if row.aspects is not None and row.source not in known:
-                continue  # no training row tells which categories its scheme has
-            by_source.setdefault(row.source, []).append(row)
-        rng = random.Random(1)  # the same rows every time: figures are compared
-        chosen = [row for found in by_source.values() for row in rng.sample(found, min(limit, len(found)))]
+        # of a set with aspects that no training row has, nobody knows which categories its scheme has
+        told = [row for row in rows if row.aspects is None or row.source in known]
+        chosen = of_each_set(told, limit, seed=1)  # the same every time: figures are compared
         self._known, self._pad, self._rows = known, encoder.pad_id, chosen
         self._ids = encoder.encode([row.text for row in chosen])
         lengths = [len(ids) for ids in self._ids]
