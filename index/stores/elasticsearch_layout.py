@@ -135,7 +135,8 @@ class Layout:
         for field in ("title", "text"):
             properties[field] = {"type": "text", "analyzer": wanted.analyzer}
         meta = {"version": wanted.version, "tokeniser": wanted.tokeniser, "analyzer": wanted.analyzer}
-        self.client.indices.put_index_template(
+        self._put_index_template(
+            wanted.analyzer,
             name=f"{self.mentions}-{wanted.number}",
             index_patterns=[f"{self.mentions}-{wanted.number}-*"],
             priority=500,
@@ -146,6 +147,17 @@ class Layout:
             },
             meta=meta,
         )
+
+    def _put_index_template(self, analyzer: str, **body: Any) -> None:
+        try:
+            self.client.indices.put_index_template(**body)
+        except BadRequestError as error:
+            if f"[{analyzer}]" not in str(error.body):
+                raise
+            raise StoreError(
+                f'The cluster has no analyzer = "{analyzer}". Install its plug-in on every node'
+                ' (bin/elasticsearch-plugin install), or set analyzer = "standard".'
+            ) from error
 
     def change_template(self, number: int, *, in_use: bool, closed: bool) -> None:
         """Whether new months of a generation are found through the alias, and whether they can be written to."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import elastic
+import msgspec
 import pytest
 import servers
 from elasticsearch import BadRequestError, NotFoundError
@@ -135,6 +137,23 @@ def test_a_month_has_the_shards_of_the_settings(elasticsearch_url: str, tmp_path
         client.indices.delete(index=list(client.indices.get(index=f"{prefix}-*", features="aliases")))
         client.indices.delete_index_template(name=f"{prefix}-*")
     assert shards == ["2"]
+
+
+def test_indices_have_the_analyzer_of_the_settings_or_it_is_said_why_not(
+    elasticsearch_url: str, tmp_path: Path
+) -> None:
+    prefix = f"analyzer-{uuid4().hex}"
+    settings = Settings(home=tmp_path, store=f"elasticsearch:{elasticsearch_url}/{prefix}")
+    chinese = msgspec.structs.replace(settings, elasticsearch=Elasticsearch(analyzer="smartcn"))
+    try:
+        with pytest.raises(StoreError, match=r'no analyzer = "smartcn".*elasticsearch-plugin install'):
+            open_store(chinese)
+        open_store(settings).close()
+        with connect(settings) as client:
+            (mapping,) = client.indices.get_mapping(index=f"{prefix}-mentions").body.values()
+        assert mapping["mappings"]["properties"]["text"]["analyzer"] == "standard"
+    finally:
+        elastic.remove(elasticsearch_url, prefix)
 
 
 def test_settings_are_read_from_the_file(tmp_path: Path) -> None:
