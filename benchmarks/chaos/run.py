@@ -123,13 +123,20 @@ def worker_paused(stage: Stage) -> dict[str, Any]:
     """Everything the paused worker holds is done by others, and edited, before it wakes."""
     scene = stage.scene
     stage.until_worked(0.1)
+    workers = [child for child in scene.children if child.name.startswith("work")]
+    with stage.store_busy():  # so that none is stopped in the middle of a write, which would hold the others up
+        for worker in workers:
+            worker.pause()
+    scene.until(scene.queued)  # a quick worker may have done the first file: then these are the edits
     with stage.store_busy():  # so that a worker is met with a batch in hand
+        for worker in workers:
+            worker.go_on()
         sleeper, *_ = scene.until(lambda: scene.holding("work"))
-        sleeper.process.send_signal(signal.SIGSTOP)
+        sleeper.pause()
     started = time.monotonic()
     scene.wait(stage.seconds(300.0))
     scene.until(lambda: any(child.name == "edits" and child.done for child in scene.children))
-    sleeper.process.send_signal(signal.SIGCONT)
+    sleeper.go_on()
     return {"paused": sleeper.name, "seconds_paused": round(time.monotonic() - started, 1)}
 
 

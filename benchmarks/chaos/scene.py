@@ -93,6 +93,12 @@ class Child:
         self.kills += 1
         self.start()
 
+    def pause(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
     def end(self) -> None:
         self.process.terminate()
         self.process.wait(timeout=180)
@@ -153,7 +159,7 @@ class Scene:
 
     def __exit__(self, *_: object) -> None:
         for child in self.children:
-            child.process.send_signal(signal.SIGCONT)
+            child.go_on()
             child.process.kill()
             child.process.wait()
         self._site.stop()
@@ -184,6 +190,10 @@ class Scene:
     def worked(self) -> int:
         """How many have come out of the inbox well, 0 while nobody can say."""
         return self._asked(lambda counts: sum(each["saved"] + each["duplicate"] for each in counts.values()))
+
+    def queued(self) -> int:
+        """How many wait in the inbox or are in a worker's hands, 0 while nobody can say."""
+        return self._asked(lambda counts: sum(each["waiting"] + each["leased"] for each in counts.values()))
 
     def holding(self, name: str) -> list[Child]:
         """Those whose name begins so and that have a batch in hand now."""
@@ -221,7 +231,7 @@ class Scene:
     def finish(self) -> None:
         """Wait until both files and the site have been brought and worked, then end everything in order."""
         self.until(lambda: any(child.name == "edits" and child.done for child in self.children))
-        self.until(lambda: self.worked() and not self._asked(_queued) and self._all_there())
+        self.until(lambda: self.worked() and not self.queued() and self._all_there())
         for child in self.children:
             child.end()
         self.children.clear()
@@ -234,10 +244,6 @@ class Scene:
             return False
         finally:
             store.close()
-
-
-def _queued(counts: dict[str, dict[str, int]]) -> int:
-    return sum(each["waiting"] + each["leased"] for each in counts.values())
 
 
 def judge(settings: Settings, expected: dict[str, str]) -> dict[str, Any]:
