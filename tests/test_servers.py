@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,11 @@ def test_a_server_ends_with_whoever_started_it_even_when_that_is_killed() -> Non
         assert poll.poll(30_000), "the server was left behind"
         os.close(fd)
     assert not Path(folder).exists()
+
+
+def test_a_port_is_none_that_a_connection_of_somebody_else_may_have() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        assert max(servers.free_port() for _ in range(50)) < somebody.getsockname()[1]
 
 
 def test_a_killed_server_starts_again_on_its_data() -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import desk_home
 import pytest
+import servers
+from waiting import until
 
 from dashboard.commands.serve import desk_command
 
@@ -35,9 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not Path(CHROMIUM).exists() and shutil.which(CHROMIUM) is None:
         pytest.skip("Chromium is not installed: apt-get install chromium")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = servers.free_port()
     server = subprocess.Popen(
         desk_command("127.0.0.1", port, open_browser=False),
         env={**os.environ, "EARSHOT_HOME": str(home)},
@@ -46,24 +44,20 @@ def address(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         stderr=subprocess.DEVNULL,
     )
     try:
-        _wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
+        until(lambda: _answers(f"http://127.0.0.1:{port}/_stcore/health", server))
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait()
 
 
-def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 90
-    while time.monotonic() < until:
-        assert server.poll() is None, "the desk ended at once"
-        try:
-            urllib.request.urlopen(url, timeout=2).close()
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    raise AssertionError("the desk did not come up in 90 seconds")
+def _answers(url: str, server: subprocess.Popen[bytes]) -> bool:
+    assert server.poll() is None, "the desk ended at once"
+    try:
+        urllib.request.urlopen(url, timeout=2).close()
+    except OSError:
+        return False
+    return True
 
 
 # Per module, not per session: while it lives Playwright keeps an event loop running in this thread, and tests

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+import servers
+from waiting import until
 
 from dashboard.commands.serve import desk_command
 
@@ -21,15 +20,6 @@ import sys
 from dashboard.commands.run import Child, keep_running
 keep_running([Child(name, [sys.executable, "-c", sys.argv[1], name]) for name in sys.argv[2:]])
 """
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("waited in vain")
 
 
 def alive(pid: int) -> bool:
@@ -48,13 +38,13 @@ def test_a_part_that_dies_is_started_again_and_all_stop_together(tmp_path: Path)
 
     parent = subprocess.Popen([sys.executable, "-c", PARENT, CHILD, *map(str, files)], stderr=subprocess.DEVNULL)
     try:
-        first = [wait_for(lambda file=file: pid(file)) for file in files]
+        first = [until(lambda file=file: pid(file)) for file in files]
         os.kill(first[1], signal.SIGKILL)
-        again = wait_for(lambda: pid(files[1]) != first[1] and pid(files[1]))
+        again = until(lambda: pid(files[1]) != first[1] and pid(files[1]))
         assert alive(first[0]), "the others go on"
         parent.send_signal(signal.SIGTERM)
-        assert parent.wait(60) == 0
-        wait_for(lambda: not alive(first[0]) and not alive(again))
+        assert parent.wait(120) == 0
+        until(lambda: not alive(first[0]) and not alive(again))
     finally:
         parent.kill()
         parent.wait()
@@ -62,9 +52,7 @@ def test_a_part_that_dies_is_started_again_and_all_stop_together(tmp_path: Path)
 
 def test_on_a_new_machine_the_desk_comes_up_without_a_question_or_an_advertisement(tmp_path: Path) -> None:
     """With the browser to be opened, as a person starts it: Streamlit has asked for an e-mail address there."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = servers.free_port()
     environment = {**os.environ, "HOME": str(tmp_path), "EARSHOT_HOME": str(tmp_path), "BROWSER": "true"}
     said = tmp_path / "said"
     with said.open("wb") as file:
@@ -73,7 +61,7 @@ def test_on_a_new_machine_the_desk_comes_up_without_a_question_or_an_advertiseme
             env=environment, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
         )  # fmt: skip
     try:
-        wait_for(lambda: answers(f"http://127.0.0.1:{port}/_stcore/health") or desk.poll() is not None)
+        until(lambda: answers(f"http://127.0.0.1:{port}/_stcore/health") or desk.poll() is not None)
         assert desk.poll() is None, said.read_text()
         assert "Streamlit" not in said.read_text()
     finally:
