@@ -1,20 +1,15 @@
 """Both shipped models, every head: quality on texts of our own, spans, and numbers that no batch mate changes."""
 
-import csv
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from golden import golden
 
 from nlp.engine import ACCURATE, SHIPPED, OnnxModel, load_model
 from nlp.evaluation.report import evaluate
-from nlp.evaluation.sets import Example, LabelledSet
-from nlp.heads import BINARY
 from nlp.reading import read
 
-GOLDEN = Path(__file__).parents[1] / "fixtures" / "golden_labels.csv"
-SIGN = {"negative": -1, "neutral": 0, "positive": 1}
 FLOORS = json.loads((SHIPPED / "quality.json").read_text(encoding="utf-8"))["heads"]
 TEXTS = [
     "包装很漂亮，但是奶茶太甜了，喝了两口就扔",
@@ -34,31 +29,10 @@ def model(request: pytest.FixtureRequest) -> OnnxModel:
     return loaded
 
 
-@pytest.fixture(scope="module")
-def golden() -> dict[str, LabelledSet]:
-    with open(GOLDEN, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    found = {
-        "sentiment": [Example(row["text"], row["sentiment"], row["lang"]) for row in rows],
-        "aspects": [Example(row["text"], None, row["lang"], None, polarities(row["aspects"])) for row in rows],
-    }
-    for name in BINARY:
-        said = [row["sarcasm"] == "1" if name == "sarcasm" else name in row["intents"].split(";") for row in rows]
-        found[name] = [
-            Example(row["text"], int(label), row["lang"], name) for row, label in zip(rows, said, strict=True)
-        ]
-    return {name: LabelledSet(name, examples) for name, examples in found.items()}
-
-
-def polarities(cell: str) -> dict[str, int]:
-    pairs = [pair.rpartition(":") for pair in cell.split(";") if pair]
-    return {name: SIGN[polarity] for name, _, polarity in pairs}
-
-
-def test_every_head_stays_above_its_floor(model: OnnxModel, golden: dict[str, LabelledSet]) -> None:
-    floors = FLOORS[model.name]
-    assert set(floors) == set(golden)
-    found = {name: evaluate(model, labelled) for name, labelled in golden.items()}
+def test_every_head_stays_above_its_floor(model: OnnxModel) -> None:
+    floors, sets = FLOORS[model.name], golden()
+    assert set(floors) == set(sets)
+    found = {name: evaluate(model, labelled) for name, labelled in sets.items()}
     measures = {name: next(iter(floor.items())) for name, floor in floors.items()}
     below = {
         name: found[name][measure] for name, (measure, least) in measures.items() if found[name][measure] < least
