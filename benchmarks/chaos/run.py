@@ -31,11 +31,13 @@ from typing import Any
 
 import servers
 from chaos.cluster_of_three import Three
-from chaos.scene import BAD, Scene, judge
+from chaos.scene import BAD, Child, Scene, judge
 
 from index.database import Database
+from index.errors import StoreError
 
 Fault = Callable[["Stage"], dict[str, Any]]
+STORE_BUSY = 15.0  # seconds; a writer waits twice as long
 DURABLE = ("--appendfsync", "always", "--maxmemory-policy", "noeviction")
 
 
@@ -57,7 +59,8 @@ class Stage:
         return self.arguments.seconds or full
 
     def until_worked(self, share: float) -> None:
-        self.scene.until(lambda: self.scene.worked() >= share * len(self.scene.expected))
+        wanted = share * len(self.scene.expected)
+        self.scene.until(f"{wanted:.0f} worked", lambda: self.scene.worked() >= wanted)
 
     def restart_redis(self) -> None:
         port = int(self.redis.url.rpartition(":")[2].partition("/")[0])
@@ -76,6 +79,15 @@ class Stage:
             path = self.scene.settings.path(self.scene.settings.store)
             with closing(Database(path)) as database, database.write():
                 yield
+
+    def records_free(self) -> bool:
+        """Whether nobody who is paused is writing to the records; whoever is not gets time to finish."""
+        settings = self.scene.settings
+        try:
+            with closing(Database(settings.path(settings.records))) as database, database.write():
+                return True
+        except StoreError:
+            return False
 
     def close(self) -> None:
         self.redis.stop()
@@ -121,23 +133,36 @@ def workers_killed(stage: Stage) -> dict[str, Any]:
 
 def worker_paused(stage: Stage) -> dict[str, Any]:
     """Everything the paused worker holds is done by others, and edited, before it wakes."""
-    scene = stage.scene
     stage.until_worked(0.1)
-    workers = [child for child in scene.children if child.name.startswith("work")]
-    with stage.store_busy():  # so that none is stopped in the middle of a write, which would hold the others up
-        for worker in workers:
-            worker.pause()
-    scene.until(scene.queued)  # a quick worker may have done the first file: then these are the edits
-    with stage.store_busy():  # so that a worker is met with a batch in hand
-        for worker in workers:
-            worker.go_on()
-        sleeper, *_ = scene.until(lambda: scene.holding("work"))
-        sleeper.pause()
+    sleeper = stage.scene.until("a worker with a batch in hand", lambda: _met(stage))
     started = time.monotonic()
-    scene.wait(stage.seconds(300.0))
-    scene.until(lambda: any(child.name == "edits" and child.done for child in scene.children))
+    stage.scene.wait(stage.seconds(300.0))
+    stage.scene.until("the edits", stage.scene.edited)
     sleeper.go_on()
     return {"paused": sleeper.name, "seconds_paused": round(time.monotonic() - started, 1)}
+
+
+def _met(stage: Stage) -> Child | None:
+    """A worker paused with a batch in hand. Nobody can finish meanwhile, and there is more to do, so that it is not
+    over before we look; after a while processes that are starting get the store."""
+    stage.scene.say_more()
+    with stage.store_busy():
+        end = time.monotonic() + STORE_BUSY
+        while time.monotonic() < end:
+            if caught := _caught(stage):
+                return caught
+            time.sleep(0.1)
+    return None
+
+
+def _caught(stage: Stage) -> Child | None:
+    """A worker stopped with a batch in hand, but not in the middle of a write, which would hold the others up."""
+    for worker in stage.scene.holding("work"):
+        worker.pause()
+        if worker in stage.scene.holding("work") and stage.records_free():
+            return worker
+        worker.go_on()
+    return None
 
 
 def store_away(stage: Stage) -> dict[str, Any]:

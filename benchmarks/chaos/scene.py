@@ -56,6 +56,7 @@ SENTENCES = ("茶茶的奶茶太差了，口味太甜，差评要退款", "茶�
 COMMAND = (sys.executable, "-m", "dashboard.cli")
 AUTHORS = 300
 EDITED = 10  # one mention in so many is edited
+STALLED = 600.0  # seconds without any progress: nothing more will come
 BAD = (
     "lost", "doubled", "strangers", "changed", "lost_in_search", "lost_in_tallies", "lost_in_cases",
     "doubled_in_cases", "left_in_inbox", "quarantined", "damaged_files",
@@ -122,15 +123,19 @@ def posts(count: int) -> Iterator[Post]:
     """What the replica site says."""
     now = datetime.now(UTC).replace(microsecond=0)
     for number in range(count):
-        yield Post(
-            platform="hackernews",
-            id=str(1_000 + number),
-            author=Author(id=f"h{number % 50}", name=f"h{number % 50}"),
-            text=f"{SENTENCES[number % 3]} post {number}",
-            at=now - timedelta(seconds=number),
-            kind="comment",
-            thread="1000",
-        )
+        yield post(number, now - timedelta(seconds=number))
+
+
+def post(number: int, at: datetime) -> Post:
+    return Post(
+        platform="hackernews",
+        id=str(1_000 + number),
+        author=Author(id=f"h{number % 50}", name=f"h{number % 50}"),
+        text=f"{SENTENCES[number % 3]} post {number}",
+        at=at,
+        kind="comment",
+        thread="1000",
+    )
 
 
 class Scene:
@@ -142,6 +147,7 @@ class Scene:
         self.expected = {f"weibo:{row['id']}": row["text"] for row in rows(mentions)}
         self.expected |= {f"weibo:{row['id']}": row["text"] for row in rows(mentions, edited=True)}
         self.expected |= {f"hackernews:{post.id}": post.text for post in pages}
+        self._said = len(pages)
         self._site = Replica(pages).start()
         config = CONFIG.format(store=store, inbox=inbox, site=self._site.url)
         (home / "earshot.toml").write_text(config, encoding="utf-8")
@@ -187,6 +193,17 @@ class Scene:
         if self.child("import").done and not any(child.name == "edits" for child in self.children):
             self.start("edits", *self._importing("edits"))
 
+    def say_more(self) -> None:
+        """One more post on the site."""
+        more = post(self._said, datetime.now(UTC).replace(microsecond=0))
+        self._said += 1
+        self.expected[f"hackernews:{more.id}"] = more.text
+        self._site.add(more)
+
+    def edited(self) -> bool:
+        """Whether the second file is through."""
+        return any(child.name == "edits" and child.done for child in self.children)
+
     def worked(self) -> int:
         """How many have come out of the inbox well, 0 while nobody can say."""
         return self._asked(lambda counts: sum(each["saved"] + each["duplicate"] for each in counts.values()))
@@ -214,24 +231,31 @@ class Scene:
         finally:
             inbox.close()
 
-    def until(self, condition: Callable[[], Any], seconds: float = 3600.0) -> Any:
-        """Wait, with all processes looked after; what the condition gave when it held."""
-        deadline = time.monotonic() + seconds
+    def until(self, what: str, condition: Callable[[], Any]) -> Any:
+        """Wait, with all processes looked after; what the condition gave when it held. Ends the run when nothing
+        has been worked for STALLED seconds."""
+        best, deadline = self.worked(), time.monotonic() + STALLED
         while not (found := condition()):
-            if time.monotonic() > deadline:
-                raise SystemExit(f"nothing came of it in {seconds:.0f} s; see {self.home}/processes.log")
             self.look_after()
             time.sleep(0.1)
+            if (worked := self.worked()) > best:
+                best, deadline = worked, time.monotonic() + STALLED
+            if time.monotonic() > deadline:
+                words = (self.home / "processes.log").read_text(encoding="utf-8", errors="replace")[-2000:]
+                raise SystemExit(f"waited for {what}: {worked} worked, none in {STALLED:.0f} s.\n{words}")
         return found
 
     def wait(self, seconds: float) -> None:
+        """Let a time pass, with all processes looked after."""
         end = time.monotonic() + seconds
-        self.until(lambda: time.monotonic() >= end)
+        while time.monotonic() < end:
+            self.look_after()
+            time.sleep(0.1)
 
     def finish(self) -> None:
         """Wait until both files and the site have been brought and worked, then end everything in order."""
-        self.until(lambda: any(child.name == "edits" and child.done for child in self.children))
-        self.until(lambda: self.worked() and not self.queued() and self._all_there())
+        self.until("the edits", self.edited)
+        self.until("the rest", lambda: self.worked() and not self.queued() and self._all_there())
         for child in self.children:
             child.end()
         self.children.clear()
