@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from waiting import until
 
 from index.alerts.cases import Cases
+from index.database import Database
 from index.documents import Author, Mention
 from index.inbox import open_inbox
 from index.inbox.protocol import Item
@@ -114,7 +116,7 @@ def test_killed_processes_lose_and_double_nothing() -> None:
     script = ROOT / "benchmarks" / "kill.py"
     arguments = ["--mentions", "2000", "--kills", "8", "--json"]
     done = subprocess.run(
-        [sys.executable, str(script), *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, str(script), *arguments], cwd=ROOT, capture_output=True, text=True, timeout=800
     )
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
@@ -129,10 +131,15 @@ def test_a_worker_paused_past_its_lease_does_no_harm_when_it_wakes(
 ) -> None:
     inbox = open_inbox(settings)
     sleeper = start_worker()
-    inbox.put(items())
-    until(lambda: inbox.counts()[SOURCE]["leased"])
-    sleeper.send_signal(signal.SIGSTOP)
+    first, *rest = items()
+    inbox.put([first])
+    until(lambda: inbox.counts()[SOURCE]["saved"])
+    with closing(Database(settings.path(settings.records))) as records, records.write():
+        inbox.put(rest)  # of which nobody can finish any now: the worker waits for the records, in no write itself
+        until(lambda: inbox.counts()[SOURCE]["leased"])
+        sleeper.send_signal(signal.SIGSTOP)
     held = inbox.counts()[SOURCE]["leased"]
+    assert held
     start_worker()
     until(lambda: inbox.depth() == 0)
     sleeper.send_signal(signal.SIGCONT)
