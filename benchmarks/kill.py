@@ -34,7 +34,7 @@ from index.query import MentionQuery
 from index.settings import Settings, load
 from index.stores import open_store
 
-STALLED = 60.0  # seconds without progress after which the next kill comes anyway
+STALLED = 120.0  # seconds without progress after which the next kill comes anyway
 
 
 def prepare(home: Path, arguments: argparse.Namespace, replica: Replica) -> Path:
@@ -51,11 +51,13 @@ def fire(children: list[Child], kills: int, expected: int, settings: Settings, d
     """Kill a random child `kills` times, evenly over the progress of the work, each at a random moment."""
     inbox = open_inbox(settings)
     for done in range(1, kills + 1):
-        deadline = time.monotonic() + STALLED
-        while _saved(inbox) < expected * done / (kills + 1) and time.monotonic() < deadline:
+        best, deadline = _saved(inbox), time.monotonic() + STALLED
+        while best < expected * done / (kills + 1) and time.monotonic() < deadline:
             for child in children:
                 child.keep_alive()
             time.sleep(0.05)
+            if (saved := _saved(inbox)) > best:
+                best, deadline = saved, time.monotonic() + STALLED
         time.sleep(dice.uniform(0.0, 0.3))
         dice.choice(children).kill()
         print(f"\r{done}/{kills} kills, {_saved(inbox)} saved", end="", file=sys.stderr, flush=True)
@@ -67,11 +69,13 @@ def _saved(inbox: Inbox) -> int:
     return sum(counts["saved"] for counts in inbox.counts().values())
 
 
-def until_read(settings: Settings, expected: int, seconds: float = 120.0) -> None:
-    """Wait until the gatherer has brought all and the workers have finished it."""
+def until_read(settings: Settings, expected: int) -> None:
+    """Wait until the gatherer has brought all and the workers have finished it, or nothing more comes."""
     inbox, store = open_inbox(settings), open_store(settings)
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and (inbox.depth() or store.count(MentionQuery()) < expected):
+    seen, deadline = None, time.monotonic() + STALLED
+    while (now := (inbox.depth(), store.count(MentionQuery()))) != (0, expected) and time.monotonic() < deadline:
+        if now != seen:
+            seen, deadline = now, time.monotonic() + STALLED
         time.sleep(0.2)
     inbox.close()
     store.close()

@@ -3,8 +3,8 @@
 The machines are two network namespaces with a wire each to this one, where one Redis and (with --store
 elasticsearch) one Elasticsearch serve both. Real `earshot work` processes, half of them on either side, wait for
 mentions with the model loaded. Measured from the first mention put until the inbox is empty; CPU-seconds of the
-same stretch stand beside it, because a busy machine makes the clock lie. The last run kills one worker in the
-middle: what it had in hand, and nothing else, is analysed twice. Needs root for the namespaces.
+same stretch stand beside it, because a busy machine makes the clock lie. The last run kills a worker with a batch
+in hand: that batch, and nothing else, is analysed twice. Needs root for the namespaces.
 
     export PYTHONPATH=.:benchmarks:tests/fixtures
     python benchmarks/many_workers.py                          4,000 mentions a run, the shipped model
@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import servers
+from chaos.run import store_busy
 from chaos.scene import COMMAND
 from word_list_model import build
 
@@ -104,15 +105,6 @@ class Worker:
     def holds_something(self, inbox: Inbox) -> bool:
         return any(f".{self.process.pid}." in name for name in inbox.health()["workers"])
 
-    def is_caught_with_something(self, inbox: Inbox) -> bool:
-        """Stopped with a batch in hand; runs on when it had none."""
-        if self.holds_something(inbox):
-            self.process.send_signal(signal.SIGSTOP)
-            if self.holds_something(inbox):
-                return True
-            self.process.send_signal(signal.SIGCONT)
-        return False
-
     def end(self) -> int:
         """How many mentions it says it has finished."""
         self.process.terminate()
@@ -147,7 +139,15 @@ def _item(key: str, number: int, now: datetime) -> Item:
     return Item(mention=mention, raw=json.dumps({"mid": key, "text": mention.text}).encode())
 
 
-def measure(workers: int, settings: Settings, arguments: argparse.Namespace, redis_pid: int, *, kill: bool) -> Any:
+def measure(
+    workers: int,
+    settings: Settings,
+    arguments: argparse.Namespace,
+    redis: servers.Server,
+    elastic: servers.Server | None,
+    *,
+    kill: bool,
+) -> Any:
     """One run: `workers` empty an inbox of `arguments.mentions`."""
     name = f"{workers}{'k' if kill else ''}"
     inbox = open_inbox(settings)
@@ -158,18 +158,20 @@ def measure(workers: int, settings: Settings, arguments: argparse.Namespace, red
     try:
         _until(lambda: all(worker.ready() for worker in team))
         pids = [worker.process.pid for worker in team[: workers - kill]]
-        spent = [cpu_seconds(pid) for pid in (*pids, redis_pid)]
+        spent = [cpu_seconds(pid) for pid in (*pids, redis.pid)]
         started = time.monotonic()
-        fill(inbox, arguments.mentions, name)
         if kill:
-            victim = team.pop()
-            _until(lambda: inbox.depth() < 0.7 * arguments.mentions)
-            _until(lambda: victim.is_caught_with_something(inbox))
-            victim.process.kill()
-            victim.process.wait()
+            with store_busy(settings, elastic):  # nobody is done before the victim has a batch in hand
+                fill(inbox, arguments.mentions, name)
+                _until(lambda: team[-1].holds_something(inbox))
+                victim = team.pop().process
+                victim.kill()
+            victim.wait()
+        else:
+            fill(inbox, arguments.mentions, name)
         _until(lambda: inbox.depth() == 0)
         seconds = time.monotonic() - started
-        cpu = [cpu_seconds(pid) - was for pid, was in zip((*pids, redis_pid), spent, strict=True)]
+        cpu = [cpu_seconds(pid) - was for pid, was in zip((*pids, redis.pid), spent, strict=True)]
         finished = [worker.end() for worker in team]
     finally:
         for worker in team:
@@ -234,7 +236,7 @@ def main() -> int:
             (Path(folder) / "earshot.toml").write_text(CONFIG.format(lease=arguments.lease), encoding="utf-8")
             settings = load(Path(folder))
             for workers, kill in (*((n, False) for n in arguments.workers), (max(arguments.workers), True)):
-                reports.append(measure(workers, settings, arguments, redis.pid, kill=kill))
+                reports.append(measure(workers, settings, arguments, redis, elastic, kill=kill))
                 print(json.dumps(reports[-1]), flush=True)
             lost = len(reports) * arguments.mentions - stored(settings)
         finally:

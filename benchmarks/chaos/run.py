@@ -35,6 +35,7 @@ from chaos.scene import BAD, Child, Scene, judge
 
 from index.database import Database
 from index.errors import StoreError
+from index.settings import Settings
 
 Fault = Callable[["Stage"], dict[str, Any]]
 STORE_BUSY = 15.0  # seconds; a writer waits twice as long
@@ -68,18 +69,6 @@ class Stage:
         self.scene.wait(self.seconds(1.0))
         self.redis = servers.start_redis(*DURABLE, folder=self.redis.folder, port=port)
 
-    @contextmanager
-    def store_busy(self) -> Iterator[None]:
-        """Nobody can write to the store while the block runs."""
-        if isinstance(self.elastic, servers.Server):
-            self.elastic.pause()
-            yield
-            self.elastic.go_on()
-        else:
-            path = self.scene.settings.path(self.scene.settings.store)
-            with closing(Database(path)) as database, database.write():
-                yield
-
     def records_free(self) -> bool:
         """Whether nobody who is paused is writing to the records; whoever is not gets time to finish."""
         settings = self.scene.settings
@@ -93,6 +82,20 @@ class Stage:
         self.redis.stop()
         if self.elastic:
             self.elastic.stop()
+
+
+@contextmanager
+def store_busy(settings: Settings, elastic: object = None) -> Iterator[None]:
+    """Nobody can write to the store while the block runs."""
+    if isinstance(elastic, servers.Server):
+        elastic.pause()
+        try:
+            yield
+        finally:
+            elastic.go_on()
+    else:
+        with closing(Database(settings.path(settings.store))) as database, database.write():
+            yield
 
 
 def _elastic(fault: str, store: str) -> servers.Server | Three | None:
@@ -146,7 +149,7 @@ def _met(stage: Stage) -> Child | None:
     """A worker paused with a batch in hand. Nobody can finish meanwhile, and there is more to do, so that it is not
     over before we look; after a while processes that are starting get the store."""
     stage.scene.say_more()
-    with stage.store_busy():
+    with store_busy(stage.scene.settings, stage.elastic):
         end = time.monotonic() + STORE_BUSY
         while time.monotonic() < end:
             if caught := _caught(stage):

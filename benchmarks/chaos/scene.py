@@ -23,6 +23,7 @@ from word_list_model import build
 
 from crawlers.replica import Author, Post, Replica
 from index.alerts.cases import Cases
+from index.database import Database
 from index.errors import EarshotError
 from index.inbox import open_inbox
 from index.query import MentionQuery
@@ -302,8 +303,6 @@ def judge(settings: Settings, expected: dict[str, str]) -> dict[str, Any]:
 
 
 def _damaged(settings: Settings) -> int:
-    from index.database import Database
-
     answers = []
     for address in (settings.inbox, settings.store, settings.records):
         if address.startswith("sqlite:"):

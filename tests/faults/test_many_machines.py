@@ -31,7 +31,7 @@ def benchmark(script: str, *arguments: str) -> list[dict[str, Any]]:
     paths = os.pathsep.join(str(ROOT / folder) for folder in (".", "benchmarks", "tests/fixtures"))
     command = [sys.executable, str(ROOT / "benchmarks" / script), *arguments]
     done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, check=False
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, timeout=800
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
