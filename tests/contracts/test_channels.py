@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from waiting import until
 
 from index.alerts import delivery
 from index.alerts.cases import Cases
@@ -40,7 +41,7 @@ class Receiver:
     def __init__(self) -> None:
         self.got: list[tuple[dict[str, str], bytes]] = []
         self.answers: list[tuple[int, dict[str, str], bytes]] = []
-        self.release = threading.Event()
+        self.asked, self.release = threading.Event(), threading.Event()
         self.hang = False
         receiver = self
 
@@ -48,7 +49,8 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if receiver.hang:
-                    receiver.release.wait(30)
+                    receiver.asked.set()
+                    receiver.release.wait(300)
                     return
                 receiver.got.append(({k.lower(): v for k, v in self.headers.items()}, body))
                 status, headers, answer = receiver.answers.pop(0) if receiver.answers else (200, {}, b"ok")
@@ -360,12 +362,11 @@ def test_pauses_double_up_to_an_hour():
 
 def test_a_delivery_in_hand_is_not_sent_by_a_second_process(hook, receiver):
     receiver.hang = True
+    hook.settings.channels[0].options["timeout"] = 60
     first = threading.Thread(target=hook.deliverer.deliver_due, args=(NOW,))
     first.start()
     other = Deliverer(hook.settings, hook.store, hook.records)
-    until = time.monotonic() + 20
-    while hook.outbox("ops") != [("waiting", 1)] and time.monotonic() < until:
-        threading.Event().wait(0.005)
+    assert receiver.asked.wait(120)
     receiver.hang = False
     other.deliver_due(NOW + timedelta(seconds=delivery.LEASE - 1))
     assert receiver.got == []
@@ -379,11 +380,9 @@ def test_the_loop_delivers_by_itself_until_it_is_stopped(hook, receiver):
     stop = threading.Event()
     loop = threading.Thread(target=hook.deliverer.run, args=(stop, 0.01))
     loop.start()
-    until = time.monotonic() + 20
-    while hook.outbox("ops") != [("sent", 1)] and time.monotonic() < until:
-        threading.Event().wait(0.005)
+    until(lambda: hook.outbox("ops") == [("sent", 1)])
     stop.set()
-    loop.join(20)
+    loop.join(120)
     assert not loop.is_alive()
     assert len(receiver.got) == 1
 
