@@ -1,12 +1,12 @@
-"""`earshot rescore` killed in the middle, as often as one likes: nothing lost, nothing doubled, no case opened."""
+"""`earshot rescore` killed before and after it saves a batch: nothing lost, nothing doubled, no case opened."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +20,23 @@ from index.stores import open_store
 from index.stores.protocol import Store
 
 ROOT = Path(__file__).parents[2]
-COUNT, KILLS = 1500, 2
+COUNT = 1500
+KILLED = """
+import os, signal, sys
+from dashboard.cli import run_command
+from index.stores.sqlite import SQLiteStore
+save, moments = SQLiteStore.save, iter(sys.argv[1:])
+def dying(store, records):
+    moment = next(moments)
+    if moment == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    done = save(store, records)
+    if moment == "after":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return done
+SQLiteStore.save = dying
+sys.exit(run_command(["rescore"]))
+"""
 CONFIG = '[[brands]]\nname = "茶茶"\n[[rules]]\nname = "r"\nkind = "complaint_aspect"\nmin_probability = 0.5\n'
 
 
@@ -60,20 +76,16 @@ def test_killed_twice_it_still_comes_to_its_end(tmp_path: Path, model: Path) -> 
     )
     environment = {**os.environ, "EARSHOT_HOME": str(tmp_path), "EARSHOT_MODEL": str(model)}
     command = [sys.executable, "-m", "dashboard.cli", "rescore", "--json"]
-    before = 0
-    for _ in range(KILLS):
-        process = subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + 60
-        while (now := scored(store)) == before:  # it has loaded the model and saved its first batches
-            assert time.monotonic() < until
-            assert process.poll() is None
-        process.kill()
-        process.wait()
-        before = scored(store)
-        assert now <= before < COUNT
-    finished = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, check=True)
+    done = 0
+    for moments in (("-", "-", "after"), ("-", "before")):  # of each save of a batch
+        dying = [sys.executable, "-c", KILLED, *moments]
+        killed = subprocess.run(dying, env=environment, cwd=ROOT, stderr=subprocess.PIPE, timeout=600)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        done, before = scored(store), done
+        assert before < done < COUNT
+    finished = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, check=True, timeout=600)
     report = json.loads(finished.stdout)
-    assert (report["examined"], report["current"], report["rescored"]) == (COUNT, before, COUNT - before)
+    assert (report["examined"], report["current"], report["rescored"]) == (COUNT, done, COUNT - done)
     assert scored(store) == store.count(MentionQuery()) == COUNT
     assert {r.sentiment for r in store.scan(MentionQuery())} == {"negative", "positive"}
     assert store.count(MentionQuery(sentiments=("positive",))) == 1
