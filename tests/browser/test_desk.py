@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import time
 
 import pytest
 from playwright.sync_api import expect
@@ -104,11 +105,10 @@ def test_a_case_is_worked_to_replied_and_the_draft_survives_a_reload(visit, home
 
 def expect_kept(page, cases, case_id: str, text: str) -> None:
     """The draft reaches the database by itself, with the cursor still in the box."""
-    for _ in range(100):
-        if cases.draft(case_id, by="坐席") == text:
-            break
-        page.wait_for_timeout(100)
-    assert cases.draft(case_id, by="坐席") == text
+    deadline = time.monotonic() + 120
+    while cases.draft(case_id, by="坐席") != text:
+        assert time.monotonic() < deadline, cases.draft(case_id, by="坐席")
+        page.wait_for_timeout(100)  # and not a sleep, which would stop what the browser has to say
     assert page.evaluate("document.activeElement.tagName") == "TEXTAREA"
 
 

@@ -366,7 +366,7 @@ def test_two_processes_share_the_work_and_no_item_is_done_twice(inbox: Inbox, se
         )
         for name in ("one", "two")
     ]
-    seen = [json.loads(process.communicate(timeout=60)[0]) for process in processes]
+    seen = [json.loads(process.communicate(timeout=300)[0]) for process in processes]
     assert sorted(seen[0] + seen[1]) == sorted(f"weibo:{n}" for n in range(600))
     assert of(inbox) == {"saved": 600}
 

@@ -321,7 +321,8 @@ def test_killed_again_and_again(
     ]  # fmt: skip
     for wanted in (1, 700, 2000):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while target.count(MentionQuery()) < wanted and process.poll() is None:
+        deadline = time.monotonic() + 300
+        while target.count(MentionQuery()) < wanted and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)  # a count makes a cluster show what it has: asked more often it does little else
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -459,7 +459,7 @@ for start in range(0, 200, 20):
 def test_several_processes_write_the_same_and_nothing_doubles(settings: Settings, store: Store) -> None:
     command = [sys.executable, "-c", WRITER, str(settings.home), settings.store, str(Path(naive.__file__).parent)]
     writers = [subprocess.Popen(command) for _ in range(3)]
-    assert [writer.wait(120) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(300) for writer in writers] == [0, 0, 0]
     assert store.count(MentionQuery()) == store.count(MentionQuery(text="奶茶")) == 200
     assert sum(b.counts.total for b in store.facets(MentionQuery(), ["brand"])["brand"]) == 200
     assert len(list(store.scan(MentionQuery()))) == 200

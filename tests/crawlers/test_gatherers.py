@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
+
+from waiting import until
 
 from crawlers.replica import Author, Post, Replica
 from crawlers.schedule import run
@@ -54,16 +55,15 @@ def _requests(home: Path, records: str, gatherers: int) -> Counter[str]:
     for process in processes:
         process.start()
     start.set()
-    deadline = time.monotonic() + PATIENCE
-    while {s.name for s in wanted} - {n for n, s in sources.standings().items() if s.next_poll_at} or (
-        inbox.depth() < POSTS * len(wanted)
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    stop.set()
-    for process in processes:
-        process.join(PATIENCE)
-        assert process.exitcode == 0
+    names = {source.name for source in wanted}
+    try:
+        until(lambda: names <= {name for name, each in sources.standings().items() if each.next_poll_at})
+        until(lambda: inbox.depth() == POSTS * len(wanted))
+    finally:
+        stop.set()
+        for process in processes:
+            process.join(PATIENCE)
+    assert [process.exitcode for process in processes] == [0] * gatherers
     replica.stop()
     inbox.close()
     sources.close()

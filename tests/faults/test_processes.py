@@ -144,7 +144,7 @@ def test_a_worker_paused_past_its_lease_does_no_harm_when_it_wakes(
     until(lambda: inbox.depth() == 0)
     sleeper.send_signal(signal.SIGCONT)
     sleeper.terminate()  # wakes, answers late for what it held, and ends
-    assert sleeper.wait(timeout=60) == 0
+    assert sleeper.wait(timeout=300) == 0
     inbox.close()
     counts = assert_whole(settings)
     assert counts["put_back"] >= held
@@ -165,7 +165,7 @@ def test_a_full_disk_is_waited_out(
     resource.prlimit(full.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     until(lambda: inbox.depth() == 0)
     full.terminate()
-    assert full.wait(timeout=60) == 0
+    assert full.wait(timeout=300) == 0
     inbox.close()
     counts = assert_whole(settings)
     assert counts["given_up"] == 0
@@ -179,7 +179,7 @@ def test_a_worker_told_to_stop_puts_back_and_ends_well(
     worker = start_worker()
     until(lambda: inbox.counts()[SOURCE]["saved"])
     worker.terminate()
-    assert worker.wait(timeout=60) == 0
+    assert worker.wait(timeout=300) == 0
     counts = inbox.counts()[SOURCE]
     inbox.close()
     assert counts["leased"] == 0

@@ -191,12 +191,12 @@ def _consider(home_settings, batches, start, now):
 def test_two_processes_that_see_the_same_mentions_open_each_case_once(say, settings, now, cases, store):
     batches = [[complaint(say, f"{i}-{j}", by=f"weibo:{j}") for j in range(5)] for i in range(8)]
     spawn = multiprocessing.get_context("spawn")
-    start = spawn.Barrier(2)
+    start = spawn.Barrier(2, timeout=300)
     processes = [spawn.Process(target=_consider, args=(settings, batches, start, now)) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(300)
         assert process.exitcode == 0
     found = cases.list(limit=100)
     assert len(found) == 5

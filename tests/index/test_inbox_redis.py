@@ -294,7 +294,7 @@ def test_a_redis_that_is_killed_and_comes_back_is_waited_for(start: Start, inbox
         inbox.counts()
     port = urlsplit(server.url).port or 0
     start("--appendfsync", "always", folder=server.folder, port=port)
-    thread.join(timeout=60)
+    thread.join(timeout=300)
     assert done == [1]
     assert of(inbox) == {"saved": 10, "waiting": 91}
 

