@@ -61,7 +61,7 @@ class Counting:
         while left:
             # An aspect comes with its sentiment, so its most frequent are known only when all are counted
             sizes = {field: many if field == "aspect" else size for field in left}
-            aggs = {str(f): terms(FIELDS[f], n, BY_SENTIMENT, shard_size=many) for f, n in sizes.items()}
+            aggs = {str(f): terms(FIELDS[f], n, _below(f), shard_size=many) for f, n in sizes.items()}
             answer = self.ask(dsl, aggs)["aggregations"]
             for field, n in sizes.items():
                 whole = field != "aspect" or len(answer[field]["buckets"]) < n
@@ -102,6 +102,10 @@ class Counting:
             **{"track_total_hits": False, **options},
         ).body
         return answer
+
+
+def _below(field: Facet) -> Dsl:
+    return {} if field == "aspect" else BY_SENTIMENT
 
 
 def terms(field: str, size: int, inner: Dsl, **options: Any) -> Dsl:

@@ -251,7 +251,7 @@ def compare_days(reader: ElasticsearchStore, kept: list[Record], turn: int) -> N
         query = MentionQuery(brands=brands, **period)
         expected = [r for r in kept if naive.matches(query, r)]
         assert reader.count(query) == len(expected)
-        fields = ("brand", "sentiment", "aspect")
+        fields = ("brand", "platform", "sentiment", "aspect")
         for field, buckets in reader.facets(query, fields).items():
             assert {b.key: msgspec.structs.asdict(b.counts) for b in buckets} == naive.facet(expected, field)
         days = {b.key: msgspec.structs.asdict(b.counts) for b in reader.histogram(query)}
