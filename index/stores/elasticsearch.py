@@ -1,10 +1,11 @@
 """The store on many machines: an Elasticsearch 9 cluster, any number of workers and desks.
 
 The parts: elasticsearch_layout (indices), _places, _write and _bulk (saving), _query and _search (finding), _counts
-(facets, histogram) and _days (those of whole days, kept), _people (authors), _state (what writers agree on), _scan,
-_migrate (a newer mapping), _retention; the mappings are templates/*.json. Core analyzers only: the words are cut by
-index.text as for every store, so that the same question has the same answer, and the cluster sees them with spaces
-between. `analyzer` is for title and text, for Kibana.
+(facets, histogram) and _days (those of whole days, kept), _people (authors) and _cards (their scores, customers),
+_state (what writers agree on), _scan and _together (several hits, several searches), _migrate (a newer mapping),
+_retention; the mappings are templates/*.json. Core analyzers only: the words are cut by index.text as for every
+store, so that the same question has the same answer, and the cluster sees them with spaces between. `analyzer` is
+for title and text, for Kibana.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from index.errors import NotFound, StoreError
 from index.query import MentionQuery
 from index.settings import Settings
 from index.stores.days import microseconds
+from index.stores.elasticsearch_cards import Cards
 from index.stores.elasticsearch_client import connect, parse
 from index.stores.elasticsearch_counts import Counting
 from index.stores.elasticsearch_days import DayCounts
@@ -84,7 +86,8 @@ class ElasticsearchStore:
         self._address = address
         self._state = State(self.client, layout)
         self._places = Places(self.client, layout, self._state)
-        self._people = People(self.client, layout, self._state, zone)
+        self._cards = Cards(self.client, layout, self._state)
+        self._people = People(self.client, layout, self._cards, zone)
         self._writer = Writer(self.client, layout, self._places, self._state)
         self._searcher = Searcher(self.client, layout, self._places, self._people)
         days = DayCounts(self.client, layout, self._state, self._people.dsl, zone)
@@ -126,7 +129,7 @@ class ElasticsearchStore:
 
     def author(self, author_id: str) -> AuthorStat | None:
         self._places.freshen()
-        return self._people.one(self._counting, author_id)
+        return self._people.one(author_id)
 
     def find_authors(self, platform: str, names: Sequence[str]) -> list[Author]:
         self._places.freshen()
@@ -139,16 +142,16 @@ class ElasticsearchStore:
         return self._people.facts(brand, since, authors)
 
     def set_influence(self, scores: Sequence[Influence]) -> None:
-        self._people.set_influence(scores)
+        self._cards.set_influence(scores)
 
     def set_customer(self, author_id: str, customer_id: str | None) -> None:
-        self._people.set_customer(author_id, customer_id)
+        self._cards.set_customer(author_id, customer_id)
 
     def influences(self) -> Iterator[Influence]:
-        return self._people.influences()
+        return self._cards.influences()
 
     def customers(self) -> Iterator[tuple[str, str]]:
-        return self._people.customers()
+        return self._cards.customers()
 
     def correct(self, correction: Correction) -> Record:
         self._writer.correct(correction)

@@ -180,8 +180,8 @@ class Client(Elasticsearch):
                 raise StoreError(f"{self._where()} {sentence}") from error
             raise
         except (ApiError, UnsupportedProductError) as error:
-            if sentence := self._of_answer(error):
-                raise StoreError(f"{self._where()} {sentence}") from error
+            if explained := self.explained(error):
+                raise explained from error
             raise
         if lacking := _lacking(response.body):
             raise StoreError(f"{self._where()} {_red(lacking)}")
@@ -198,6 +198,11 @@ class Client(Elasticsearch):
             return None
         missing = health.get("unassigned_primary_shards")
         return _red(f"{missing} of the cluster") if missing else None
+
+    def explained(self, error: ApiError | UnsupportedProductError) -> StoreError | None:
+        """The StoreError when an operator can mend it."""
+        sentence = self._of_answer(error)
+        return StoreError(f"{self._where()} {sentence}") if sentence else None
 
     def refusal(self, status: int, error: Mapping[str, Any]) -> StoreError | None:
         """Of one item of a bulk answer: the StoreError when the cluster or our rights are at fault, which hits

@@ -1,29 +1,24 @@
-"""Authors: who speaks most, what one of them did, their scores and the customer they are.
-
-Customers and scores lie beside the mentions, in an index of people, and are joined when a question is asked: a
-link made now holds for mentions of last year and of the next second, and a re-scored mention cannot lose it.
-"""
+"""Authors: who speaks most, what one of them did, what the facts about them are."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 from elasticsearch import Elasticsearch
 
-from index.documents import Author, AuthorFacts, Influence, encode
+from index.documents import Author, AuthorFacts
 from index.query import MentionQuery
 from index.stores.days import Days
-from index.stores.elasticsearch_bulk import send_lines
+from index.stores.elasticsearch_cards import AT_ONCE, Cards
 from index.stores.elasticsearch_counts import BY_SENTIMENT, Counting, certain, sentiment_counts, terms
 from index.stores.elasticsearch_layout import Layout
-from index.stores.elasticsearch_query import Dsl, to_dsl
+from index.stores.elasticsearch_query import PRESENT, Dsl, to_dsl
 from index.stores.elasticsearch_scan import NEWEST_FIRST, hits
-from index.stores.elasticsearch_state import State
+from index.stores.elasticsearch_together import together
 from index.stores.posts import Copies, Post, facts, is_experience
 from index.stores.protocol import AuthorStat
 
@@ -32,7 +27,8 @@ ORDER: dict[By, list[dict[str, str]]] = {
     "mentions": [{"_count": "desc"}, {"_key": "asc"}],
     "engagement": [{"engagement": "desc"}, {"_key": "asc"}],
 }
-SUMS: Dsl = {**BY_SENTIMENT, "engagement": {"sum": {"field": "engagement_total"}}}
+ENGAGEMENT: Dsl = {"engagement": {"sum": {"field": "engagement_total"}}}
+SUMS: Dsl = {**BY_SENTIMENT, **ENGAGEMENT}
 COLUMNS = (
     "author.id",
     "ts",
@@ -47,17 +43,15 @@ COLUMNS = (
 MANY_VALUES = 50_000  # of a field of few values, and of accounts with one name
 SHARD_AUTHORS = 1000  # that each index names at first as its most frequent
 ALL_AUTHORS = 10_000_000
-AT_ONCE = 1000  # authors of one request
-LONGEST_ID = 500  # bytes; Elasticsearch takes 512
 
 
 class People:
     """Also what a question must know of authors before it can be asked (elasticsearch_query.Lookups)."""
 
-    def __init__(self, client: Elasticsearch, layout: Layout, state: State, zone: str) -> None:
+    def __init__(self, client: Elasticsearch, layout: Layout, cards: Cards, zone: str) -> None:
         self._client = client
         self._layout = layout
-        self._state = state
+        self._cards = cards
         self._zone = zone
         self._days = Days(zone)
 
@@ -72,17 +66,14 @@ class People:
         return [bucket["key"] for bucket in answer["aggregations"]["values"]["buckets"]]
 
     def authors_linked(self, customers: Sequence[str] | None = None) -> list[str]:
-        wanted = (
-            {"exists": {"field": "customer"}} if customers is None else {"terms": {"customer": list(customers)}}
-        )
-        return [hit["_source"]["author"] for hit in self._people(wanted, ["author"])]
+        return self._cards.linked(customers)
 
     def authors_called(self, name: str) -> list[str]:
         return [author.id for author in self._called([name]) if name in (author.id, author.name, author.handle)]
 
     def beside(self, wanted: Sequence[tuple[str, tuple[str, ...]]]) -> list[tuple[str | None, float | None]]:
         """Customer and score of each author about these brands (or about no brand); None for what is not known."""
-        customers, scores = self._known({author for author, _ in wanted if author})
+        customers, scores = self._cards.known({author for author, _ in wanted if author})
         return [
             (
                 customers.get(author),
@@ -97,11 +88,11 @@ class People:
         found = (
             self._by_score(counting, dsl, brands, limit) if by == "koc" else self._most(counting, dsl, by, limit)
         )
-        return self._stats(found, brands)
+        parts = [found[start : start + AT_ONCE] for start in range(0, len(found), AT_ONCE)]
+        return [stat for part in parts for stat in self._stats(dsl, part, brands)]
 
-    def one(self, counting: Counting, author_id: str) -> AuthorStat | None:
-        found = self._groups(counting, {"term": {"author.id": author_id}}, [author_id])
-        return next(iter(self._stats(found, None)), None)
+    def one(self, author_id: str) -> AuthorStat | None:
+        return next(iter(self._stats(PRESENT, [author_id], None)), None)
 
     def find(self, platform: str, names: Sequence[str]) -> list[Author]:
         wanted = {*names, *(f"{platform}:{name}" for name in names)}
@@ -117,7 +108,7 @@ class People:
             if post.author is not None and (wanted is None or post.author in wanted):
                 by_author[str(post.author)].append(post)
         latest = self._latest(by_author)
-        customers, _ = self._known(by_author)
+        customers, _ = self._cards.known(by_author)
         found = [
             facts(latest[a], customers.get(a), brand, theirs, copies, self._days)
             for a, theirs in by_author.items()
@@ -125,84 +116,56 @@ class People:
         ]
         return sorted(found, key=lambda one: (-one.posts, one.author.id))
 
-    def influences(self) -> Iterator[Influence]:
-        query: Dsl = {"exists": {"field": "score"}}
-        for hit in hits(self._client, self._layout.people, query, fields=["influence"]):
-            yield msgspec.convert(hit["_source"]["influence"], Influence)
-
-    def customers(self) -> Iterator[tuple[str, str]]:
-        query: Dsl = {"exists": {"field": "customer"}}
-        for hit in hits(self._client, self._layout.people, query, fields=["author", "customer"]):
-            yield hit["_source"]["author"], hit["_source"]["customer"]
-
-    def set_influence(self, scores: Sequence[Influence]) -> None:
-        erased = self._state.erased(score.author_id for score in scores)
-        lines: list[Any] = []
-        for score in scores:
-            if score.author_id not in erased:
-                kept = {"author": score.author_id, "brand": score.brand or "", "score": score.score}
-                header = {"index": {"_id": _score_id(score.author_id, score.brand or "")}}
-                lines += [header, {**kept, "influence": msgspec.json.decode(encode(score))}]
-        if lines:
-            send_lines(self._client, self._layout.people, lines, refresh=True)
-            self._state.note_change()
-
-    def set_customer(self, author_id: str, customer_id: str | None) -> None:
-        if self._state.erased([author_id]):
-            return
-        document = {"author": author_id, **({"customer": customer_id} if customer_id else {})}
-        self._client.index(index=self._layout.people, id=_short(author_id), document=document, refresh=True)
-        self._state.note_change()
-
-    def _most(self, counting: Counting, dsl: Dsl, by: By, limit: int) -> list[Mapping[str, Any]]:
+    def _most(self, counting: Counting, dsl: Dsl, by: By, limit: int) -> list[str]:
         """Each index names its most frequent authors. For the number of mentions it can be told from that whether
-        somebody else could be among the first; for a sum it cannot, so then all are named."""
+        somebody else could be among the first; for a sum it cannot, so then all are named. What else is told of
+        the first is asked later: of each of thousands of authors it takes thirty times as long as naming them."""
         shard = max(SHARD_AUTHORS, 5 * limit) if by == "mentions" else ALL_AUTHORS
+        inner = ENGAGEMENT if by == "engagement" else {}
         while True:
             answer = counting.ask(
-                dsl, {"authors": terms("author.id", limit, SUMS, shard_size=shard, order=ORDER[by])}
+                dsl, {"authors": terms("author.id", limit, inner, shard_size=shard, order=ORDER[by])}
             )
             authors: Mapping[str, Any] = answer["aggregations"]["authors"]
             if shard >= ALL_AUTHORS or certain(authors, limit):
-                return list(authors["buckets"])
+                return [bucket["key"] for bucket in authors["buckets"]]
             shard *= 20
 
-    def _by_score(
-        self, counting: Counting, dsl: Dsl, brands: list[str] | None, limit: int
-    ) -> list[Mapping[str, Any]]:
+    def _by_score(self, counting: Counting, dsl: Dsl, brands: list[str] | None, limit: int) -> list[str]:
         """The authors with the best scores among those who said something that was asked for."""
-        wanted: Dsl = {"terms": {"brand": brands}} if brands is not None else {"exists": {"field": "score"}}
-        best = list(
-            dict.fromkeys(hit["_source"]["author"] for hit in self._people(wanted, ["author"], by_score=True))
-        )
-        found: list[Mapping[str, Any]] = []
+        best = self._cards.scored(brands)
+        found: list[str] = []
         for start in range(0, len(best), AT_ONCE):
-            found += self._groups(counting, dsl, best[start : start + AT_ONCE])
+            some = best[start : start + AT_ONCE]
+            answer = counting.ask(_said_by(dsl, some), {"authors": terms("author.id", len(some), {})})
+            there = {bucket["key"] for bucket in answer["aggregations"]["authors"]["buckets"]}
+            found += [author for author in some if author in there]
             if len(found) >= limit:
                 break
         return found[:limit]
 
-    def _groups(self, counting: Counting, dsl: Dsl, authors: Sequence[str]) -> list[Mapping[str, Any]]:
-        """Counts of these authors, in this order; of those who have any."""
-        query = {"bool": {"filter": [dsl, {"terms": {"author.id": list(authors)}}]}}
-        answer = counting.ask(query, {"authors": terms("author.id", len(authors), SUMS)})
-        by_id = {bucket["key"]: bucket for bucket in answer["aggregations"]["authors"]["buckets"]}
-        return [by_id[author] for author in authors if author in by_id]
-
-    def _stats(self, groups: Sequence[Mapping[str, Any]], brands: list[str] | None) -> list[AuthorStat]:
-        ids = [group["key"] for group in groups]
-        latest, customers, influences = self._latest(ids), self._known(ids)[0], self._influences(ids, brands)
+    def _stats(self, dsl: Dsl, authors: Sequence[str], brands: list[str] | None) -> list[AuthorStat]:
+        """Of at most AT_ONCE authors, in this order; of those who said something that is asked for."""
+        if not authors:
+            return []
+        sums = {"query": _said_by(dsl, authors), "size": 0, "aggs": {"a": terms("author.id", len(authors), SUMS)}}
+        cards = self._cards.asked(authors)
+        mentions = self._layout.mentions
+        counted, seen, known = together(self._client, (mentions, sums), (mentions, _newest(authors)), cards)
+        groups = {bucket["key"]: bucket for bucket in counted["aggregations"]["a"]["buckets"]}
+        latest = _authors(seen)
+        customers, influences = self._cards.read(cards, known["hits"]["hits"], brands)
         return [
             AuthorStat(
-                author=latest[group["key"]],
-                mentions=group["doc_count"],
-                engagement=int(group["engagement"]["value"]),
-                counts=sentiment_counts(group["sentiment"]["buckets"]),
-                influence=influences.get(group["key"]),
-                customer_id=customers.get(group["key"]),
+                author=latest[author],
+                mentions=groups[author]["doc_count"],
+                engagement=int(groups[author]["engagement"]["value"]),
+                counts=sentiment_counts(groups[author]["sentiment"]["buckets"]),
+                influence=influences.get(author),
+                customer_id=customers.get(author),
             )
-            for group in groups
-            if group["key"] in latest
+            for author in authors
+            if author in groups and author in latest
         ]
 
     def _called(self, names: Sequence[str]) -> list[Author]:
@@ -223,62 +186,9 @@ class People:
         ids = list(authors)
         found: dict[str, Author] = {}
         for start in range(0, len(ids), AT_ONCE):
-            answer = self._client.search(
-                allow_partial_search_results=False,
-                index=self._layout.mentions,
-                query={"terms": {"author.id": ids[start : start + AT_ONCE]}},
-                sort=[{"version": {"order": "desc", "missing": 0}}, *NEWEST_FIRST],
-                collapse={"field": "author.id"},
-                size=AT_ONCE,
-                source_includes=["author"],
-                track_total_hits=False,
-            )
-            for hit in answer["hits"]["hits"]:
-                author = msgspec.convert(hit["_source"]["author"], Author)
-                found[author.id] = author
+            newest = _newest(ids[start : start + AT_ONCE])
+            found |= _authors(*together(self._client, (self._layout.mentions, newest)))
         return found
-
-    def _known(self, authors: Iterable[str]) -> tuple[dict[str, str], dict[tuple[str, str], float]]:
-        """Customers by author, scores by author and brand."""
-        customers: dict[str, str] = {}
-        scores: dict[tuple[str, str], float] = {}
-        ids = list(authors)
-        for start in range(0, len(ids), AT_ONCE):
-            wanted = {"terms": {"author": ids[start : start + AT_ONCE]}}
-            for hit in self._people(wanted, ["author", "customer", "brand", "score"]):
-                source = hit["_source"]
-                if "score" in source:
-                    scores[source["author"], source["brand"]] = source["score"]
-                elif "customer" in source:
-                    customers[source["author"]] = source["customer"]
-        return customers, scores
-
-    def _influences(self, authors: Sequence[str], brands: list[str] | None) -> dict[str, Influence]:
-        """The best score of each author, among those of the brands."""
-        parts: list[Dsl] = [{"terms": {"author": list(authors)}}, {"exists": {"field": "score"}}]
-        if brands is not None:
-            parts.append({"terms": {"brand": brands}})
-        found: dict[str, Influence] = {}
-        for hit in self._people({"bool": {"filter": parts}}, ["author", "influence"], by_score=True):
-            source = hit["_source"]
-            found.setdefault(source["author"], msgspec.convert(source["influence"], Influence))
-        return found
-
-    def _people(self, query: Dsl, fields: list[str], *, by_score: bool = False) -> list[dict[str, Any]]:
-        """Documents of the index of people, which is refreshed by every write. Mostly one page."""
-        sort = [{"score": "desc"}, {"author": "asc"}, {"brand": "asc"}] if by_score else [{"_doc": "asc"}]
-        page: list[dict[str, Any]] = self._client.search(
-            allow_partial_search_results=False,
-            index=self._layout.people,
-            query=query,
-            sort=sort,
-            size=AT_ONCE,
-            source_includes=fields,
-            track_total_hits=False,
-        )["hits"]["hits"]
-        if len(page) < AT_ONCE:
-            return page
-        return list(hits(self._client, self._layout.people, query, sort=sort if by_score else None, fields=fields))
 
     def _posts(self, query: MentionQuery) -> list[Post]:
         found = hits(
@@ -309,9 +219,22 @@ def _post(columns: Mapping[str, list[Any]]) -> Post:
     )
 
 
-def _score_id(author: str, brand: str) -> str:
-    return _short(f"{author}|{brand}")
+def _said_by(dsl: Dsl, authors: Sequence[str]) -> Dsl:
+    return {"bool": {"filter": [dsl, {"terms": {"author.id": list(authors)}}]}}
 
 
-def _short(name: str) -> str:
-    return name if len(name.encode()) <= LONGEST_ID else hashlib.blake2b(name.encode(), digest_size=32).hexdigest()
+def _newest(authors: Sequence[str]) -> Dsl:
+    """A search for the newest version of any mention of each of at most AT_ONCE authors."""
+    return {
+        "query": {"terms": {"author.id": list(authors)}},
+        "sort": [{"version": {"order": "desc", "missing": 0}}, *NEWEST_FIRST],
+        "collapse": {"field": "author.id"},
+        "size": AT_ONCE,
+        "_source": ["author"],
+        "track_total_hits": False,
+    }
+
+
+def _authors(answer: Mapping[str, Any]) -> dict[str, Author]:
+    found = (msgspec.convert(hit["_source"]["author"], Author) for hit in answer["hits"]["hits"])
+    return {author.id: author for author in found}

@@ -1,0 +1,119 @@
+"""How much a question costs the cluster, and that what is asked in one request fails as it would alone."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import elastic
+import naive_store as naive
+import pytest
+from elastic_transport import Urllib3HttpNode as HttpNode
+from elasticsearch import BadRequestError, NotFoundError
+
+from index.errors import StoreError
+from index.query import MentionQuery
+from index.settings import Settings
+from index.stores import elasticsearch_people, elasticsearch_together, open_store
+from index.stores.elasticsearch import ElasticsearchStore
+from index.stores.elasticsearch_client import Client
+from index.stores.elasticsearch_together import together
+
+record, NOW = naive.record, naive.NOW
+EVERYTHING = MentionQuery()
+
+
+@pytest.fixture
+def store(tmp_path: Path, elasticsearch_address: str) -> Iterator[ElasticsearchStore]:
+    settings = Settings(home=tmp_path, store=elasticsearch_address)
+    open_store(settings).close()
+    elastic.empty(elasticsearch_address)
+    opened = open_store(settings)
+    assert isinstance(opened, ElasticsearchStore)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The last part of the path of each request from now on; a refresh, which comes once a second, left out."""
+    names: list[str] = []
+    send = HttpNode.perform_request
+
+    def noting(node: HttpNode, method: str, target: str, *rest: Any, **options: Any) -> Any:
+        name = target.partition("?")[0].rpartition("/")[2]
+        names.extend([name] * (name != "_refresh"))
+        return send(node, method, target, *rest, **options)
+
+    monkeypatch.setattr(HttpNode, "perform_request", noting)
+    return names
+
+
+def test_the_first_authors_cost_two_requests(store: ElasticsearchStore, asked: list[str]) -> None:
+    store.save([record(n, author=f"a{n % 3}") for n in range(7)])
+    store.top_authors(EVERYTHING)  # what was written here is made visible
+    asked.clear()
+    assert [stat.mentions for stat in store.top_authors(EVERYTHING)] == [3, 2, 2]
+    assert asked == ["_search", "_msearch"]
+
+
+@pytest.mark.parametrize("by", ["mentions", "engagement"])
+def test_the_first_authors_are_right_when_no_month_names_them_first(
+    store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch, asked: list[str], by: Any
+) -> None:
+    """Whoever is first in all may be second in every month."""
+    monkeypatch.setattr(elasticsearch_people, "SHARD_AUTHORS", 1)
+    months = [NOW - timedelta(days=40 * n) for n in range(3)]
+    number = iter(range(10_000))
+    for turn, month in enumerate(months):
+        for author, times in [("always", 9), *((f"only{turn}-{n}", 10 + n) for n in range(6))]:
+            store.save([record(next(number), author=author, at=month, likes=1) for _ in range(times)])
+    (first,) = store.top_authors(EVERYTHING, by=by, limit=1)
+    assert (first.author.id, first.mentions, first.engagement, first.counts.total) == ("weibo:always", 27, 27, 27)
+    assert asked.count("_search") >= (2 if by == "mentions" else 1)
+
+
+def test_authors_come_in_order_with_their_sums(store: ElasticsearchStore) -> None:
+    chance = random.Random(2)
+    said = Counter[str]()
+    for n in range(60):
+        author = f"a{int(20 * chance.random() ** 2):02}"
+        said[f"weibo:{author}"] += 1
+        store.save([record(n, author=author, at=NOW - timedelta(days=chance.randrange(90)))])
+    expected = sorted(said.items(), key=lambda item: (-item[1], item[0]))[:5]
+    assert [(stat.author.id, stat.mentions) for stat in store.top_authors(EVERYTHING, limit=5)] == expected
+
+
+def test_one_of_several_searches_that_fails_fails_all(store: ElasticsearchStore) -> None:
+    good = (store.layout.mentions, {"query": {"match_all": {}}})
+    assert [answer["status"] for answer in together(store.client, good, good)] == [200, 200]
+    with pytest.raises(BadRequestError):
+        together(store.client, good, (store.layout.mentions, {"query": {"nonsense": {}}}))
+    with pytest.raises(NotFoundError):
+        together(store.client, good, (f"{store.layout.prefix}-none", {}))
+
+
+def test_what_an_operator_can_mend_is_told_of_each_part(
+    store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elasticsearch_together, "FIRST_PAUSE", 0)
+    busy: dict[str, Any] = {"status": 429, "error": {"type": "es_rejected_execution_exception", "reason": "full"}}
+    real, times = Client.msearch, iter(range(100))
+
+    def crowded(client: Client, **options: Any) -> Any:
+        answer = real(client, **options)
+        if next(times) < refused:
+            answer.body["responses"][-1] = busy
+        return answer
+
+    monkeypatch.setattr(Client, "msearch", crowded)
+    good = (store.layout.mentions, {})
+    refused = 2
+    assert [answer["status"] for answer in together(store.client, good, good)] == [200, 200]
+    refused = 1000
+    with pytest.raises(StoreError, match="has too much to do"):
+        together(store.client, good, good)
