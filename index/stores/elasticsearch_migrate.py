@@ -17,14 +17,14 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
-from elasticsearch import ConflictError, Elasticsearch, NotFoundError
+from elasticsearch import ConflictError, Elasticsearch
 
 from index.errors import Conflict, StoreError
 from index.stores.elasticsearch_bulk import send_lines
 from index.stores.elasticsearch_documents import corrections_of, to_document, to_draft, tombstone
 from index.stores.elasticsearch_layout import OLDER, Generation, Layout, generation_number
 from index.stores.elasticsearch_scan import hits
-from index.stores.elasticsearch_state import MIGRATION
+from index.stores.elasticsearch_state import MIGRATION, State
 
 BATCH = 500
 MISSING = 404
@@ -48,6 +48,7 @@ class Migration:
     def __init__(self, layout: Layout, told: Told = lambda _: None) -> None:
         self._layout = layout
         self._client: Elasticsearch = layout.client
+        self._state = State(layout.client, layout)
         self._told = told
         self._copied = 0
         self._holder = f"{socket.gethostname()}.{os.getpid()}"
@@ -63,7 +64,7 @@ class Migration:
     def back(self) -> Moved:
         """To the generation before this one, with what was written since. Raises StoreError without one."""
         with self._alone() as current:
-            found = self._get("moved")
+            found = self._state.read("moved")
             before: dict[str, Any] = found["_source"]["value"] if found else {"to": 0}
             if before["to"] != current.number or before["from"]["number"] not in self._generations():
                 raise StoreError("There is no earlier generation of the indices to go back to.")
@@ -99,7 +100,7 @@ class Migration:
             raise
         closed = time.monotonic() - started
         back = {name: self._mark(name) for name in self._months(target)}
-        self._write("moved", {"from": source._asdict(), "to": target.number, "marks": back})
+        self._state.write("moved", {"from": source._asdict(), "to": target.number, "marks": back})
         return Moved(self._copied, closed, target)
 
     def _copy(self, source: Generation, target: Generation, marks: Marks) -> int:
@@ -199,7 +200,7 @@ class Migration:
 
     def _take_lease(self) -> None:
         """Compared and set: of two that begin at the same moment one does. Raises Conflict."""
-        found = self._get(MIGRATION)
+        found = self._state.read(MIGRATION)
         held = found["_source"]["value"] if found else {"until": 0.0}
         if held["until"] > time.time():
             raise Conflict(f"A migration runs already ({held['by']}). When it was killed, wait a minute.")
@@ -210,17 +211,7 @@ class Migration:
             raise Conflict("Another migration began at the same moment. Try again.") from error
 
     def _renew(self, **options: Any) -> None:
-        self._write(MIGRATION, {"by": self._holder, "until": time.time() + LEASE}, **options)
-
-    def _get(self, name: str) -> dict[str, Any] | None:
-        try:
-            found: dict[str, Any] = self._client.get(index=self._layout.state, id=name).body
-        except NotFoundError:
-            return None
-        return found
-
-    def _write(self, name: str, value: Mapping[str, Any], **options: Any) -> None:
-        self._client.index(index=self._layout.state, id=name, document={"value": value}, **options)
+        self._state.write(MIGRATION, {"by": self._holder, "until": time.time() + LEASE}, **options)
 
 
 def _rebuilt(hit: Mapping[str, Any]) -> bytes:

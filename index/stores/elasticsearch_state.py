@@ -76,7 +76,7 @@ class State:
                     f"{self._layout.prefix} remembers removals of its own, which cannot be joined with those of "
                     "another store. Choose an empty store."
                 )
-            self._put("salt", key.hex())
+            self.write("salt", key.hex())
         rest = iter(traces)
         while batch := list(islice(rest, BATCH)):
             self._add_erased({trace.hash for trace in batch if trace.version is None})
@@ -84,16 +84,16 @@ class State:
 
     def note_purge(self) -> None:
         """Whole documents vanish: say it before and after, so that no count of them is kept."""
-        self._put("purged", time.time_ns())
+        self.write("purged", time.time_ns())
 
     def purged(self) -> int:
         """Grows when whole documents vanished."""
-        found = self._get("purged")
+        found = self.read("purged")
         return found["_seq_no"] + 1 if found else 0
 
     def migrating(self) -> bool:
         """Whether the indices are just being changed for others (elasticsearch_migrate)."""
-        held = self._get(MIGRATION)
+        held = self.read(MIGRATION)
         return bool(held and held["_source"]["value"]["until"] > time.time())
 
     def foreign(self) -> Iterator[Trace]:
@@ -104,13 +104,13 @@ class State:
 
     def _add_erased(self, names: set[str]) -> None:
         for _ in range(ATTEMPTS):
-            found = self._get("erased")
+            found = self.read("erased")
             kept = set(found["_source"]["value"]) if found else set()
             if names <= kept:
                 return
             options = {"if_seq_no": found["_seq_no"], "if_primary_term": found["_primary_term"]} if found else {}
             with suppress(ConflictError):
-                self._put("erased", sorted(kept | names), op_type="index" if found else "create", **options)
+                self.write("erased", sorted(kept | names), op_type="index" if found else "create", **options)
         raise StoreError("The list of erased authors is being changed by many at once. Try again.")
 
     def _add_removed(self, versions: dict[str, int]) -> None:
@@ -120,7 +120,7 @@ class State:
             number = {"version": max(version, 0), "version_type": "external_gte"}
             lines += [{"index": {"_id": f"removed-{name}", **number}}, {"value": version, "removed": True}]
         if lines:
-            self._put("foreign", True)
+            self.write("foreign", True)
             send_lines(self._client, self._layout.state, lines)
 
     def change_lines(self) -> tuple[bytes, bytes]:
@@ -133,27 +133,28 @@ class State:
         """Once more when the change is there: a picture taken while it was being written is old too."""
         now = time.time_ns() // 1000
         try:
-            self._put("changed", now, version=now, version_type="external_gte")
+            self.write("changed", now, version=now, version_type="external_gte")
         except ConflictError:
             return  # somebody noted a later one
 
     def changed(self) -> int:
         """When something was last written, in microseconds since 1970 by the clock of who wrote it."""
-        found = self._get("changed")
+        found = self.read("changed")
         return int(found["_source"]["value"]) if found else 0
 
     def _make_salt(self) -> str:
         """Ours, or that of the process that was faster."""
         with suppress(ConflictError):
-            self._put("salt", secrets.token_bytes(32).hex(), op_type="create")
+            self.write("salt", secrets.token_bytes(32).hex(), op_type="create")
         return str(self._client.get(index=self._layout.state, id="salt")["_source"]["value"])
 
-    def _get(self, name: str) -> dict[str, Any] | None:
+    def read(self, name: str) -> dict[str, Any] | None:
+        """A document of the state, with the sequence number that a write can name as what it must find."""
         try:
             found: dict[str, Any] = self._client.get(index=self._layout.state, id=name).body
         except NotFoundError:
             return None
         return found
 
-    def _put(self, name: str, value: Any, **options: Any) -> None:
+    def write(self, name: str, value: Any, **options: Any) -> None:
         self._client.index(index=self._layout.state, id=name, document={"value": value}, **options)
