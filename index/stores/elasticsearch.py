@@ -1,11 +1,11 @@
 """The store on many machines: an Elasticsearch 9 cluster, any number of workers and desks.
 
 The parts: elasticsearch_layout (indices), _places, _write and _bulk (saving), _query and _search (finding), _counts
-(facets, histogram) and _days (those of whole days, kept), _people (authors) and _cards (their scores, customers),
-_state (what writers agree on), _scan and _together (several hits, several searches), _migrate (a newer mapping),
-_retention; the mappings are templates/*.json. Core analyzers only: the words are cut by index.text as for every
-store, so that the same question has the same answer, and the cluster sees them with spaces between. `analyzer` is
-for title and text, for Kibana.
+(facets, histogram) and _days (those of whole days, kept), _people (authors), _cards (their scores and customers),
+_facts (what they did), _state (what writers agree on), _scan (all hits of a question), _together (several of them),
+_migrate (a newer mapping), _retention; the mappings are templates/*.json. Core analyzers only: the words are cut by
+index.text as for every store, so that the same question has the same answer, and the cluster sees them with spaces
+between. `analyzer` is for title and text, for Kibana.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from index.stores.elasticsearch_cards import Cards
 from index.stores.elasticsearch_client import connect, parse
 from index.stores.elasticsearch_counts import Counting
 from index.stores.elasticsearch_days import DayCounts
+from index.stores.elasticsearch_facts import Facts
 from index.stores.elasticsearch_layout import Generation, Layout, template
 from index.stores.elasticsearch_people import People
 from index.stores.elasticsearch_places import Places
@@ -88,6 +89,7 @@ class ElasticsearchStore:
         self._places = Places(self.client, layout, self._state)
         self._cards = Cards(self.client, layout, self._state)
         self._people = People(self.client, layout, self._cards, zone)
+        self._facts = Facts(self.client, layout, self._people, self._cards, zone)
         self._writer = Writer(self.client, layout, self._places, self._state)
         self._searcher = Searcher(self.client, layout, self._places, self._people)
         days = DayCounts(self.client, layout, self._state, self._people.dsl, zone)
@@ -139,7 +141,7 @@ class ElasticsearchStore:
         self, brand: str, *, since: datetime, authors: Sequence[str] | None = None
     ) -> list[AuthorFacts]:
         self._places.freshen()
-        return self._people.facts(brand, since, authors)
+        return self._facts.of(brand, since, authors)
 
     def set_influence(self, scores: Sequence[Influence]) -> None:
         self._cards.set_influence(scores)

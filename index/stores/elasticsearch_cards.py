@@ -19,7 +19,7 @@ from index.stores.elasticsearch_layout import Layout
 from index.stores.elasticsearch_query import Dsl
 from index.stores.elasticsearch_scan import hits
 from index.stores.elasticsearch_state import State
-from index.stores.elasticsearch_together import Search
+from index.stores.elasticsearch_together import Search, together
 
 AT_ONCE = 1000  # authors, and documents, of one request
 LONGEST_ID = 500  # bytes; Elasticsearch takes 512
@@ -113,9 +113,8 @@ class Cards:
         self._state.note_change()
 
     def _found(self, search: Dsl) -> Found:
-        page = self._client.search(
-            index=self._layout.people, allow_partial_search_results=False, track_total_hits=False, body=search
-        )["hits"]["hits"]
+        (answer,) = together(self._client, (self._layout.people, search))
+        page = answer["hits"]["hits"]
         return self._rest(search, page)
 
     def _rest(self, search: Mapping[str, Any], page: Found) -> Found:

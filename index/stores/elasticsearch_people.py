@@ -1,25 +1,21 @@
-"""Authors: who speaks most, what one of them did, what the facts about them are."""
+"""Authors: who speaks most, what one of them did, who is called like that."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 from elasticsearch import Elasticsearch
 
-from index.documents import Author, AuthorFacts
+from index.documents import Author
 from index.query import MentionQuery
-from index.stores.days import Days
 from index.stores.elasticsearch_cards import AT_ONCE, Cards
 from index.stores.elasticsearch_counts import BY_SENTIMENT, Counting, certain, sentiment_counts, terms
 from index.stores.elasticsearch_layout import Layout
 from index.stores.elasticsearch_query import PRESENT, Dsl, to_dsl
-from index.stores.elasticsearch_scan import NEWEST_FIRST, hits
+from index.stores.elasticsearch_scan import NEWEST_FIRST
 from index.stores.elasticsearch_together import together
-from index.stores.posts import Copies, Post, facts, is_experience
 from index.stores.protocol import AuthorStat
 
 By = Literal["mentions", "engagement", "koc"]
@@ -29,17 +25,6 @@ ORDER: dict[By, list[dict[str, str]]] = {
 }
 ENGAGEMENT: Dsl = {"engagement": {"sum": {"field": "engagement_total"}}}
 SUMS: Dsl = {**BY_SENTIMENT, **ENGAGEMENT}
-COLUMNS = (
-    "author.id",
-    "ts",
-    "sentiment",
-    "spam",
-    "aspects",
-    "intents",
-    "engagement_total",
-    "fingerprint",
-    "cluster",
-)
 MANY_VALUES = 50_000  # of a field of few values, and of accounts with one name
 SHARD_AUTHORS = 1000  # that each index names at first as its most frequent
 ALL_AUTHORS = 10_000_000
@@ -53,7 +38,6 @@ class People:
         self._layout = layout
         self._cards = cards
         self._zone = zone
-        self._days = Days(zone)
 
     def dsl(self, query: MentionQuery) -> Dsl:
         return to_dsl(query, self, self._zone)
@@ -99,23 +83,6 @@ class People:
         found = [a for a in self._called(list(wanted)) if wanted & {a.id, a.name, a.handle}]
         return sorted((a for a in found if a.id.startswith(f"{platform}:")), key=lambda author: author.id)
 
-    def facts(self, brand: str, since: datetime, authors: Sequence[str] | None) -> list[AuthorFacts]:
-        posts = self._posts(MentionQuery(brands=(brand,), since=since))
-        copies = Copies(posts)
-        wanted = None if authors is None else set(authors)
-        by_author: defaultdict[str, list[Post]] = defaultdict(list)
-        for post in posts:
-            if post.author is not None and (wanted is None or post.author in wanted):
-                by_author[str(post.author)].append(post)
-        latest = self._latest(by_author)
-        customers, _ = self._cards.known(by_author)
-        found = [
-            facts(latest[a], customers.get(a), brand, theirs, copies, self._days)
-            for a, theirs in by_author.items()
-            if a in latest
-        ]
-        return sorted(found, key=lambda one: (-one.posts, one.author.id))
-
     def _most(self, counting: Counting, dsl: Dsl, by: By, limit: int) -> list[str]:
         """Each index names its most frequent authors. For the number of mentions it can be told from that whether
         somebody else could be among the first; for a sum it cannot, so then all are named. What else is told of
@@ -137,7 +104,7 @@ class People:
         found: list[str] = []
         for start in range(0, len(best), AT_ONCE):
             some = best[start : start + AT_ONCE]
-            answer = counting.ask(_said_by(dsl, some), {"authors": terms("author.id", len(some), {})})
+            answer = counting.ask(said_by(dsl, some), {"authors": terms("author.id", len(some), {})})
             there = {bucket["key"] for bucket in answer["aggregations"]["authors"]["buckets"]}
             found += [author for author in some if author in there]
             if len(found) >= limit:
@@ -148,7 +115,7 @@ class People:
         """Of at most AT_ONCE authors, in this order; of those who said something that is asked for."""
         if not authors:
             return []
-        sums = {"query": _said_by(dsl, authors), "size": 0, "aggs": {"a": terms("author.id", len(authors), SUMS)}}
+        sums = {"query": said_by(dsl, authors), "size": 0, "aggs": {"a": terms("author.id", len(authors), SUMS)}}
         cards = self._cards.asked(authors)
         mentions = self._layout.mentions
         counted, seen, known = together(self._client, (mentions, sums), (mentions, _newest(authors)), cards)
@@ -179,9 +146,9 @@ class People:
             aggs={"authors": {"terms": {"field": "author.id", "size": MANY_VALUES}}},
         )
         ids = [bucket["key"] for bucket in answer["aggregations"]["authors"]["buckets"]]
-        return list(self._latest(ids).values())
+        return list(self.latest(ids).values())
 
-    def _latest(self, authors: Iterable[str]) -> dict[str, Author]:
+    def latest(self, authors: Iterable[str]) -> dict[str, Author]:
         """Each author as their newest version of any mention shows them."""
         ids = list(authors)
         found: dict[str, Author] = {}
@@ -190,36 +157,8 @@ class People:
             found |= _authors(*together(self._client, (self._layout.mentions, newest)))
         return found
 
-    def _posts(self, query: MentionQuery) -> list[Post]:
-        found = hits(
-            self._client,
-            self._layout.mentions,
-            self.dsl(query),
-            batch=5000,
-            fields=False,
-            docvalue_fields=COLUMNS,
-        )
-        return [_post(hit["fields"]) for hit in found]
 
-
-def _post(columns: Mapping[str, list[Any]]) -> Post:
-    def first(name: str) -> Any:
-        return columns.get(name, (None,))[0]
-
-    spam = bool(first("spam"))
-    return Post(
-        author=first("author.id"),
-        ts=first("ts"),
-        sentiment=first("sentiment"),
-        spam=spam,
-        experience=is_experience(columns.get("intents", ()), columns.get("aspects", ()), spam=spam),
-        engagement=first("engagement_total"),
-        fingerprint=first("fingerprint"),
-        cluster=first("cluster"),
-    )
-
-
-def _said_by(dsl: Dsl, authors: Sequence[str]) -> Dsl:
+def said_by(dsl: Dsl, authors: Sequence[str]) -> Dsl:
     return {"bool": {"filter": [dsl, {"terms": {"author.id": list(authors)}}]}}
 
 

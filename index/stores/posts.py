@@ -6,8 +6,8 @@ Pure, for every store: the facts about authors (Store.author_facts) are made of 
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from statistics import median
 from typing import NamedTuple
@@ -85,48 +85,44 @@ def burst_posts(times: Sequence[int]) -> int:
     return len(inside)
 
 
-class Copies:
+class Copies(NamedTuple):
     """Which posts of a brand repeat others, and which of these look organised."""
 
-    def __init__(self, posts: Iterable[Post]) -> None:
-        clusters: defaultdict[Hashable, list[Post]] = defaultdict(list)
-        self._texts: Counter[Hashable] = Counter()
-        for post in posts:
-            self._texts[post.fingerprint] += 1
-            if post.cluster is not None:
-                clusters[post.cluster].append(post)
-        self._organised = {
-            (cluster, moment) for cluster, members in clusters.items() for moment in _together(members)
-        }
+    repeated: Container[Hashable]  # fingerprints that more than one post has
+    organised: Container[tuple[Hashable | None, int]]  # clusters with the moments of posts `together` in them
 
     def is_copy(self, post: Post) -> bool:
         """Whether another post has its text. Nearly its text is no sign by itself: people quote."""
-        return self._texts[post.fingerprint] > 1
+        return post.fingerprint in self.repeated
 
     def is_coordinated(self, post: Post) -> bool:
         """Whether at least 3 accounts posted in its cluster within 24 hours, this post among them."""
-        return (post.cluster, post.ts) in self._organised
+        return (post.cluster, post.ts) in self.organised
 
 
-def _together(posts: list[Post]) -> set[int]:
-    """The moments of those posts that lie in a window of 24 hours with posts of 3 accounts or more."""
-    if len(posts) < COORDINATED_AUTHORS:
-        return set()
-    posts = sorted(posts, key=lambda post: post.ts)
-    found: set[int] = set()
-    window: Counter[Hashable] = Counter()
-    start = marked = 0
-    for end, post in enumerate(posts):
-        window[post.author] += 1
-        while post.ts - posts[start].ts > COORDINATED_WINDOW:
-            window[posts[start].author] -= 1
-            if not window[posts[start].author]:
-                del window[posts[start].author]
-            start += 1
-        if len(window) - (None in window) >= COORDINATED_AUTHORS:
-            found.update(each.ts for each in posts[max(start, marked) : end + 1])
-            marked = end + 1
-    return found
+def together(members: Iterable[tuple[Hashable | None, int]]) -> Iterator[int]:
+    """The moments of those posts (account, moment; in order of time) of a cluster that lie in a window of 24 hours
+    with posts of 3 accounts or more. Holds no more than a window."""
+    window: deque[tuple[Hashable | None, int]] = deque()
+    untold: deque[int] = deque()  # the end of the window
+    accounts: Counter[Hashable | None] = Counter()
+    for account, moment in members:
+        window.append((account, moment))
+        untold.append(moment)
+        accounts[account] += 1
+        while moment - window[0][1] > COORDINATED_WINDOW:
+            if len(untold) == len(window):
+                untold.popleft()
+            _leave(accounts, window.popleft()[0])
+        if len(accounts) - (None in accounts) >= COORDINATED_AUTHORS:
+            yield from untold
+            untold.clear()
+
+
+def _leave(accounts: Counter[Hashable | None], account: Hashable | None) -> None:
+    accounts[account] -= 1
+    if not accounts[account]:
+        del accounts[account]
 
 
 def cluster_number(key: str) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Literal
 
 import apsw
@@ -15,7 +17,7 @@ from index.database import Database
 from index.documents import SENTIMENTS, Author, AuthorFacts, Influence, Mention, encode
 from index.query import MentionQuery
 from index.stores.days import Days
-from index.stores.posts import Copies, Post, facts, is_experience
+from index.stores.posts import Copies, Post, facts, is_experience, together
 from index.stores.protocol import AuthorStat, SentimentCounts
 from index.stores.sqlite_conditions import Conditions
 from index.stores.sqlite_terms import Terms
@@ -97,16 +99,14 @@ class People:
 
     def facts(self, brand: str, since: datetime, authors: Sequence[str] | None) -> list[AuthorFacts]:
         with self._database.read():
-            posts = self._posts(brand, since)
-            copies = Copies(posts)
+            query = MentionQuery(brands=(brand,), since=since)
             by_author: defaultdict[int, list[Post]] = defaultdict(list)
-            for post in posts:
+            for post in self._posts(query, authors):
                 if isinstance(post.author, int):
                     by_author[post.author].append(post)
-            wanted = self._numbers(authors) if authors is not None else set(by_author)
-            found = [
-                facts(*self._speaker(a), brand, by_author[a], copies, self._days) for a in wanted if a in by_author
-            ]
+            posts = [post for theirs in by_author.values() for post in theirs]
+            copies = Copies(self._repeated(query, posts), self._organised(query, posts))
+            found = [facts(*self._speaker(a), brand, theirs, copies, self._days) for a, theirs in by_author.items()]
             return sorted(found, key=lambda one: (-one.posts, one.author.id))
 
     def set_influence(self, scores: Sequence[Influence]) -> None:
@@ -136,10 +136,6 @@ class People:
         connection.execute("INSERT INTO author(author_id) VALUES (?) ON CONFLICT DO NOTHING", (author_id,))
         row: Any = connection.execute("SELECT id FROM author WHERE author_id = ?", (author_id,)).fetchone()
         return int(row[0])
-
-    def _numbers(self, authors: Sequence[str]) -> set[int]:
-        sql = "SELECT id FROM author WHERE author_id IN (SELECT value FROM json_each(?))"
-        return {number for (number,) in self._database.all(sql, (json.dumps(list(authors)),))}
 
     def _stat(self, group: Sequence[Any], brands: list[str] | None) -> AuthorStat:
         number, mentions, engagement, *counts = group
@@ -176,11 +172,38 @@ class People:
                 return _influences.decode(document)
         return None
 
-    def _posts(self, brand: str, since: datetime) -> list[Post]:
-        rows = self._conditions.rows(MentionQuery(brands=(brand,), since=since))
+    def _posts(self, query: MentionQuery, authors: Sequence[str] | None) -> Iterator[Post]:
+        """What these said, or everybody."""
         columns = "author, ts, sentiment, spam, aspects, intents, engagement, fingerprint, cluster"
-        sql = f"SELECT {', '.join(f'm.{name}' for name in columns.split(', '))} {rows.sql} ORDER BY m.rid"
-        return [self._post(*row) for row in self._database.all(sql, rows.bindings)]
+        names = ", ".join(f"m.{name}" for name in columns.split(", "))
+        which = "m.author IN (SELECT id FROM author WHERE author_id IN (SELECT value FROM json_each(?)))"
+        asked = ["m.author IS NOT NULL"] if authors is None else [which, json.dumps(list(authors))]
+        return (self._post(*row) for row in self._matching(query, names, *asked))
+
+    def _repeated(self, query: MentionQuery, posts: Iterable[Post]) -> set[int]:
+        """Those texts of these posts that several posts have."""
+        texts = json.dumps(list({post.fingerprint for post in posts}))
+        which = "m.fingerprint IN (SELECT value FROM json_each(?)) GROUP BY m.fingerprint HAVING count(*) > 1"
+        return {text for (text,) in self._matching(query, "m.fingerprint", which, texts)}
+
+    def _organised(self, query: MentionQuery, posts: Iterable[Post]) -> set[tuple[int, int]]:
+        """Clusters and moments of those posts that look organised. Those of others in their clusters pass by."""
+        wanted = {(post.cluster, post.ts) for post in posts if post.cluster is not None}
+        clusters = json.dumps(list({cluster for cluster, _ in wanted}))
+        which = "m.cluster IN (SELECT value FROM json_each(?)) ORDER BY m.cluster, m.ts"
+        members = self._matching(query, "m.cluster, m.author, m.ts", which, clusters) if wanted else iter(())
+        return {
+            (cluster, moment)
+            for cluster, group in groupby(members, key=itemgetter(0))
+            for moment in together((author, ts) for _, author, ts in group)
+            if (cluster, moment) in wanted
+        }
+
+    def _matching(self, query: MentionQuery, columns: str, which: str, *values: str) -> Iterator[tuple[Any, ...]]:
+        """Row by row: they may be many."""
+        rows = self._conditions.rows(query)
+        rows.add(which, *values)
+        return iter(self._database.connection.execute(f"SELECT {columns} {rows.sql}", rows.bindings))
 
     def _post(
         self, author: int | None, ts: int, sentiment: int, spam: int, aspects: int, intents: int, *rest: int | None

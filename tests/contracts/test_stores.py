@@ -412,6 +412,8 @@ def test_the_same_words_from_several_accounts_within_a_day_are_coordinated(store
         "weibo:b": (0, 0),
     }
     assert facts["weibo:a0"].posts == 2
+    for author, expected in facts.items():  # of one, by what others did
+        assert store.author_facts("喜茶", since=NOW - timedelta(days=30), authors=[author]) == [expected]
 
 
 def test_a_cached_picture_is_known_to_be_old(store: Store) -> None:

@@ -18,9 +18,10 @@ from elasticsearch import BadRequestError, NotFoundError
 from index.errors import StoreError
 from index.query import MentionQuery
 from index.settings import Settings
-from index.stores import elasticsearch_people, elasticsearch_together, open_store
+from index.stores import elasticsearch_facts, elasticsearch_people, elasticsearch_together, open_store
 from index.stores.elasticsearch import ElasticsearchStore
 from index.stores.elasticsearch_client import Client
+from index.stores.elasticsearch_scan import hits
 from index.stores.elasticsearch_together import together
 
 record, NOW = naive.record, naive.NOW
@@ -86,6 +87,24 @@ def test_authors_come_in_order_with_their_sums(store: ElasticsearchStore) -> Non
         store.save([record(n, author=author, at=NOW - timedelta(days=chance.randrange(90)))])
     expected = sorted(said.items(), key=lambda item: (-item[1], item[0]))[:5]
     assert [(stat.author.id, stat.mentions) for stat in store.top_authors(EVERYTHING, limit=5)] == expected
+
+
+def test_facts_about_an_author_do_not_read_what_others_said(
+    store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def noting(*args: Any, **options: Any) -> Iterator[dict[str, Any]]:
+        for hit in hits(*args, **options):
+            read.append(hit["_id"])
+            yield hit
+
+    monkeypatch.setattr(elasticsearch_facts, "hits", noting)
+    store.save([record(n, author="a") for n in range(2)])
+    store.save([record(10 + n, author=f"b{n}") for n in range(50)])
+    (facts,) = store.author_facts("喜茶", since=NOW - timedelta(days=1), authors=["weibo:a"])
+    assert (facts.posts, facts.duplicate_posts) == (2, 2)
+    assert sorted(read) == ["weibo:0", "weibo:1"]
 
 
 def test_one_of_several_searches_that_fails_fails_all(store: ElasticsearchStore) -> None:
