@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from crawlers.addresses import origin_of
+from index.clocks import zone_of
 from index.errors import SettingsError, SourceError
 from index.settings import Source
 
@@ -58,8 +59,8 @@ class Options:
     def zone(self, name: str, default: str = "Asia/Shanghai") -> ZoneInfo:
         value = self.get(name, str, default)
         try:
-            return ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+            return zone_of(value)
+        except ValueError as error:
             raise self.wrong(name, f"must be a time zone such as Asia/Shanghai, not {value!r}") from error
 
     def wrong(self, name: str, problem: str) -> SettingsError:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from dashboard import address, filters, words
 from dashboard.export_files import FORMS
 from index import settings as settings_file
+from index.clocks import zone_of
 from index.documents import Record
 from index.errors import EarshotError, QueryError
 from index.query import MentionQuery
@@ -85,8 +86,8 @@ def listed(store: Store, query: MentionQuery) -> Iterator[Record]:
 
 def _zone(given: list[str] | None, settings: Settings) -> ZoneInfo:
     try:
-        return ZoneInfo(given[0] if given else settings.timezone)
-    except (ZoneInfoNotFoundError, ValueError):
+        return zone_of(given[0] if given else settings.timezone)
+    except ValueError:
         return ZoneInfo(settings.timezone)
 
 

@@ -12,11 +12,12 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from index import categories
+from index.clocks import zone_of
 
 Language = Literal["zh", "en"]
 FILES: dict[Language, str] = {"zh": "zh_CN.toml", "en": "en.toml"}
@@ -122,8 +123,8 @@ def zone() -> ZoneInfo:
     for candidate in (st.context.timezone, st.session_state.get("zone")):
         try:
             if candidate:
-                return ZoneInfo(candidate)
-        except (ZoneInfoNotFoundError, ValueError):
+                return zone_of(candidate)
+        except ValueError:
             continue
     return ZoneInfo("Asia/Shanghai")
 

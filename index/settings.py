@@ -12,11 +12,11 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from index.categories import RETIRED, SHIPPED
+from index.clocks import zone_of
 from index.errors import SettingsError
 
 
@@ -219,8 +219,8 @@ def _text_of(file: Path) -> str:
 
 def _check_zone(settings: Settings, file: Path) -> None:
     try:
-        ZoneInfo(settings.timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        zone_of(settings.timezone)
+    except ValueError as error:
         raise SettingsError(
             f"{file}: timezone = {settings.timezone!r} is no zone. Write one such as Asia/Shanghai."
         ) from error

@@ -51,6 +51,11 @@ def test_csv_holds_exactly_the_filtered_list(home, client):
     store.close()
 
 
+@pytest.mark.parametrize("zone", ["Asia", "Mars/Crater", "../etc", "x" * 300])
+def test_a_zone_that_is_none_is_that_of_the_settings(home, client, zone):
+    assert client.get("/export/csv", params={"period": "all", "zone": zone}).status_code == 200
+
+
 def test_xlsx_opens_and_holds_text_only(home, client):
     response = client.get("/export/xlsx", params={"platform": "weibo", "period": "all"})
     sheet = openpyxl.load_workbook(io.BytesIO(response.content)).active
