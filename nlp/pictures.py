@@ -130,7 +130,8 @@ class PictureWorker:
 
     def _set_aside(self, mention: Mention, url: str, problem: str) -> None:
         _log.info("picture not read", id=mention.id, reason=problem)
-        raw = msgspec.json.encode({"mention": mention.id, "picture": url})
+        author = mention.author.id if mention.author else None  # so that erasing them finds it
+        raw = msgspec.json.encode({"mention": mention.id, "author": author, "picture": url})
         self._inbox.quarantine_raw(mention.source, raw, f"A picture was not read: {problem}", place=mention.id)
 
     def _save(self, mention: Mention, pictures: Sequence[Picture]) -> None:

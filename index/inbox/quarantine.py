@@ -68,23 +68,31 @@ def take(database: Database, ids: Sequence[int]) -> list[Quarantined]:
 
 
 def erase_author(database: Database, author_id: str) -> int:
-    """Remove an author's entries: by the mention, else by the account's native id in the raw answer."""
-    native = author_id.partition(":")[2]
+    """Remove an author's entries: by the mention, else by the account's native id in the raw answer, where a
+    backslash may hide it."""
+    names = names_of(author_id)
     rows = database.all(
-        "SELECT id, author, raw FROM quarantine WHERE author=? OR (author IS NULL AND instr(raw, ?))",
-        (author_id, native.encode()),
+        "SELECT id, author, raw FROM quarantine WHERE author=?"
+        " OR (author IS NULL AND (instr(raw, ?) OR instr(raw, ?)))",
+        (author_id, min(names, key=len).encode(), b"\\"),
     )
-    gone = [(each,) for each, author, raw in rows if author or says(raw, {native, author_id})]
+    gone = [(each,) for each, author, raw in rows if author or says(raw, names)]
     database.connection.executemany("DELETE FROM quarantine WHERE id=?", gone)
     return len(gone)
 
 
+def names_of(author_id: str) -> set[str]:
+    """How an account is called in a raw answer: with its platform, and as the platform itself does."""
+    return {author_id, author_id.partition(":")[2] or author_id}
+
+
 def says(raw: bytes, wanted: set[str]) -> bool:
-    """Whether a value in this JSON is one of `wanted`; of other text, whether it has one as a whole word."""
+    """Whether a value in this JSON is one of `wanted`; of other text, whether it has one as whole words."""
     try:
         pending = [json.loads(raw)]
     except (ValueError, RecursionError):
-        return not wanted.isdisjoint(re.split(r"[^\w:.-]+", raw.decode(errors="replace")))
+        one = "|".join(map(re.escape, wanted))
+        return re.search(rf"(?<![\w:.-])(?:{one})(?![\w:.-])", raw.decode(errors="replace")) is not None
     while pending:
         value = pending.pop()
         if isinstance(value, dict):

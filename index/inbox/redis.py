@@ -19,7 +19,7 @@ import msgspec
 
 from index.documents import Mention, encode
 from index.inbox.protocol import End, Item, Leased, Quarantined
-from index.inbox.quarantine import fingerprint_of, readable, says
+from index.inbox.quarantine import fingerprint_of, names_of, readable, says
 from index.inbox.redis_care import forget_deleted, health_of, refuse_eviction
 from index.inbox.redis_server import Server, server_of
 from index.inbox.rows import FAILED_OFTEN, LAPSED, Counts, facts, newest, utc
@@ -198,4 +198,4 @@ def _is_of(author_id: str, fields: dict[str, bytes]) -> bool:
     """By the mention, else by the account's native id in the raw answer."""
     if author := _text(fields["author"]):
         return author == author_id
-    return says(fields["raw"], {author_id.partition(":")[2], author_id})
+    return says(fields["raw"], names_of(author_id))

@@ -327,6 +327,36 @@ def test_erasing_an_author_reaches_queue_and_quarantine(inbox: Inbox) -> None:
     assert of(inbox)["erased"] == 1
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        json.dumps({"user": {"screen_name": "大号"}}).encode(),  # as many platforms write it: \\u5927\\u53f7
+        '{"author": "weibo:大号", "cut off'.encode(),
+        "12;大号;太甜了".encode(),
+    ],
+    ids=["escaped", "cut off", "a row"],
+)
+def test_what_an_author_said_leaves_the_quarantine_however_it_is_written(inbox: Inbox, raw: bytes) -> None:
+    inbox.quarantine_raw("weibo-api", raw, "no date")
+    inbox.quarantine_raw(
+        "weibo-api", raw.replace(b"\\u5927", b"\\u5c0f").replace("大".encode(), "小".encode()), "no date"
+    )
+    assert inbox.erase_author("weibo:大号") == 1
+    assert len(inbox.quarantined()) == 1
+
+
+def test_an_account_named_without_its_platform_takes_nothing_else_along(inbox: Inbox) -> None:
+    inbox.quarantine_raw("weibo-api", b'{"user": {"id": "u8", "city": ""}}', "no date")
+    for author in ("u7", "weibo:"):
+        assert inbox.erase_author(author) == 0
+
+
+def test_an_author_whose_name_has_a_space_leaves_the_quarantine(inbox: Inbox) -> None:
+    for raw in (b"<author>Ann Lee</author>", b"<author>Joann Lee</author>"):
+        inbox.quarantine_raw("news", raw, "no date")
+    assert inbox.erase_author("rss_news:Ann Lee") == 1
+
+
 def test_an_item_erased_while_lent_stays_erased(inbox: Inbox) -> None:
     inbox.put([item(1, author="u7")])
     leased = lease(inbox)

@@ -266,6 +266,7 @@ def test_a_picture_that_cannot_be_read_is_in_quarantine_with_the_reason(
     assert {entry.place for entry in kept} == {"weibo:1"}
     assert any(reason in entry.reason for entry in kept)
     assert world.queue.depth() == 0
+    assert world.inbox.erase_author("weibo:u1") == 2
 
 
 def test_a_site_that_is_down_is_asked_again_later(world: World, site: str) -> None:
