@@ -303,7 +303,18 @@ def test_a_refused_delivery_is_tried_again_when_the_answer_allows(hook, receiver
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"ok", b"<p>thanks</p>", b'{"errcode":0}', b'{"code":"200"}', b"[1]", b"{"]
+    "answer",
+    [
+        b"",
+        b"ok",
+        b"<p>thanks</p>",
+        b'{"errcode":0}',
+        b'{"code":"200"}',
+        b"[1]",
+        b"{",
+        b'{"code":"--5"}',
+        '{"code":"²"}'.encode(),
+    ],
 )
 def test_a_yes_is_a_yes_in_whatever_words(answer):
     assert error_in(answer) is None

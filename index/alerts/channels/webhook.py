@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 import time
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
@@ -36,6 +37,7 @@ TOLERANCE = 300  # seconds a signature stays valid: clocks differ, but an old de
 LONGEST_ANSWER = 64 * 1024  # a yes needs no more
 DEFAULT_WAIT = 60.0  # seconds after a 429 that names no time
 LONGEST_WAIT = 86_400.0
+_NUMBER = re.compile("-?[0-9]{1,20}")
 _CODES = ("errcode", "err_code", "error_code", "code", "StatusCode")
 _PASSING = frozenset({408, 425, 500, 502, 503, 504})
 
@@ -138,8 +140,8 @@ def error_in(answer: bytes) -> str | None:
         return None
     for name in _CODES:
         code = said.get(name)
-        if isinstance(code, str) and code.lstrip("-").isdigit():
-            code = int(code[:20])
+        if isinstance(code, str) and _NUMBER.fullmatch(code):
+            code = int(code)
         if isinstance(code, int) and not isinstance(code, bool) and code != 0 and not 200 <= code < 300:
             return _short(said, f"{name} {code}")
     if said.get("ok") is False or said.get("success") is False:
