@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,10 @@ def read(path: Path) -> LabelledSet:
         raise DataError(f"{path} does not exist: give a .jsonl or .csv file, plain or .gz, or a folder with one")
     file = _file_of(path) if path.is_dir() else path
     name = path.name if path.is_dir() else _name_of(file)
-    examples = [example for _, example in _examples(file)]
+    try:
+        examples = [example for _, example in _examples(file)]
+    except (ValueError, csv.Error) as error:
+        raise DataError(f"{file} cannot be taken apart: {error}") from error
     if not examples:
         raise DataError(f"{file} holds no labelled text")
     return LabelledSet(name, examples)
@@ -72,7 +76,7 @@ def _examples(file: Path) -> Iterator[tuple[int, Example]]:
     try:
         raw = file.read_bytes()
         raw = gzip.decompress(raw) if file.name.endswith(".gz") else raw
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{file} cannot be read: {error}") from error
     for number, record in _csv(raw) if ".csv" in file.name else _lines(raw):
         try:

@@ -90,6 +90,23 @@ def test_a_bad_file_says_where_and_what(tmp_path: Path, content: bytes, reason: 
         sets.read(tmp_path / "x.jsonl")
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.csv", b"text,aspects\nhi,price:cheap\n"),
+        ("x.csv", b'text,label\n"' + b"x" * 200_000 + b'",1\n'),
+        ("x.jsonl.gz", b"\xff".join(gzip.compress(b'{"text": "x"}\n' * 1000).split(b"\xed", 1))),
+    ],
+    ids=["a polarity", "a cell too long", "not gzip inside"],
+)
+def test_a_file_that_cannot_be_taken_apart_is_a_fault_of_the_file(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(sets.DataError, match=name):
+        sets.read(tmp_path / name)
+
+
 def test_a_set_of_two_classes_is_scored_over_those_two() -> None:
     found = report.evaluate(
         load_model(), sets.LabelledSet("two", [msgspec.convert(row, sets.Example) for row in ROWS])
