@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
@@ -18,7 +17,7 @@ from index.stores.elasticsearch_places import Places
 from index.stores.elasticsearch_query import FIELDS, Dsl
 from index.stores.protocol import Bucket, Facet, SentimentCounts
 
-Counts = Counter[tuple[str, str]]  # (value, sentiment) -> mentions
+Counts = dict[tuple[str, str], int]  # (value, sentiment) -> mentions
 VALUES = 1000  # of a field that are counted at first
 MANY = 10  # times more, until the counts are certain
 BY_SENTIMENT: Dsl = {"sentiment": {"terms": {"field": "sentiment", "size": len(SENTIMENTS)}}}
@@ -83,11 +82,12 @@ class Counting:
         }
         aggs = {"steps": {"date_histogram": steps, "aggs": BY_SENTIMENT}}
         answer = self.ask(self._asked.dsl(query), aggs)["aggregations"]["steps"]["buckets"]
-        counts: Counts = Counter()
+        counts: Counts = {}
         for bucket in answer:
             key = _label(bucket["key"], step, ZoneInfo(zone))
             for each in bucket["sentiment"]["buckets"]:
-                counts[key, each["key"]] += each["doc_count"]  # an hour that the clocks repeat is one hour
+                at = key, each["key"]  # an hour that the clocks repeat is one hour
+                counts[at] = counts.get(at, 0) + each["doc_count"]
         return sorted(to_buckets(counts), key=lambda bucket: bucket.key)
 
     def ask(self, query: Dsl, aggs: Dsl, **options: Any) -> Mapping[str, Any]:
@@ -126,14 +126,23 @@ def certain(answer: Mapping[str, Any], size: int) -> bool:
 
 
 def pairs(field: Facet, answer: Mapping[str, Any]) -> Counts:
-    counts: Counts = Counter()
-    for bucket in answer["buckets"]:
-        if field == "aspect":
-            name, _, sentiment = bucket["key"].rpartition(":")
-            counts[name, sentiment] += bucket["doc_count"]
-        else:
-            key = bucket.get("key_as_string", bucket["key"])
-            counts.update({(key, each["key"]): each["doc_count"] for each in bucket["sentiment"]["buckets"]})
+    if field != "aspect":
+        return {
+            (bucket.get("key_as_string", bucket["key"]), each["key"]): each["doc_count"]
+            for bucket in answer["buckets"]
+            for each in bucket["sentiment"]["buckets"]
+        }
+    found = ((*bucket["key"].rpartition(":")[::2], bucket["doc_count"]) for bucket in answer["buckets"])
+    return {(name, sentiment): n for name, sentiment, n in found}
+
+
+def total(parts: Iterable[Counts]) -> Counts:
+    """The sum of all: several times as fast as Counter.update, and an overview adds ten thousand numbers."""
+    counts: Counts = {}
+    seen = counts.get
+    for part in parts:
+        for key, n in part.items():
+            counts[key] = seen(key, 0) + n
     return counts
 
 

@@ -10,7 +10,6 @@ month), everything is counted again.
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal, NamedTuple
@@ -20,25 +19,25 @@ from elasticsearch import Elasticsearch
 
 from index.query import MentionQuery
 from index.stores.days import Days, microseconds
-from index.stores.elasticsearch_counts import BY_SENTIMENT, Counts, pairs
+from index.stores.elasticsearch_counts import BY_SENTIMENT, Counts, pairs, total
 from index.stores.elasticsearch_layout import Layout
 from index.stores.elasticsearch_query import FIELDS, Dsl, time_range
 from index.stores.elasticsearch_state import State
 from index.stores.protocol import Facet
 
 Field = Literal[Facet, "day"]
-VALUED: tuple[Facet, ...] = ("brand", "platform", "aspect", "intent")
-KNOWN: frozenset[Field] = frozenset({*VALUED, "sentiment", "day"})
+KNOWN: frozenset[Field] = frozenset({"brand", "platform", "aspect", "intent", "sentiment", "day"})
 MOST_DAYS = 1000  # of one question; a longer one is asked as a whole
 MOST_KEPT = 10_000  # days of all questions together: about 100 MB
 DAYS_AT_ONCE = 31
 VALUES = 500  # of one field on one day: with more, nothing is kept
 MILLISECOND = 1000
-VALUES_OF: Dsl = {f: {"terms": {"field": FIELDS[f], "size": VALUES}} for f in VALUED}
 # Values below sentiments: the other way round takes twice the time. An aspect comes with its sentiment anyway
+BELOW: tuple[Facet, ...] = ("brand", "platform", "intent")
+VALUES_OF: Dsl = {f: {"terms": {"field": FIELDS[f], "size": VALUES}} for f in ("aspect", *BELOW)}
 AGGS: Dsl = {
     "aspect": VALUES_OF["aspect"],
-    "sentiment": {**BY_SENTIMENT["sentiment"], "aggs": {f: VALUES_OF[f] for f in VALUED if f != "aspect"}},
+    "sentiment": {**BY_SENTIMENT["sentiment"], "aggs": {f: VALUES_OF[f] for f in BELOW}},
 }
 Edge = tuple[datetime, datetime]
 Part = dict[Field, Counts]  # of a day, or of what the period has of one
@@ -90,11 +89,7 @@ class DayCounts:
             parts = self._parts(query, key, span)
         if parts is None:
             return None
-        found: dict[Field, Counts] = {field: Counter() for field in fields}
-        for field in fields:
-            for part in parts:
-                found[field].update(part[field])
-        return found
+        return {field: total(part[field] for part in parts) for field in fields}
 
     def _parts(self, query: MentionQuery, key: str, span: Span) -> list[Part] | None:
         """The counts of each day and rest; None when a field has too many values to be kept. Those that are not
@@ -201,23 +196,24 @@ class DayCounts:
 def _part(bucket: Mapping[str, Any] | None, day: str) -> Part | None:
     """None when a field has more values than were asked for."""
     if bucket is None:
-        return {field: Counter() for field in KNOWN}
+        return {field: {} for field in KNOWN}
     by_sentiment = {each["key"]: each for each in bucket["sentiment"]["buckets"]}
-    answers = [bucket["aspect"], *(each[f] for each in by_sentiment.values() for f in VALUED if f != "aspect")]
+    answers = [bucket["aspect"], *(each[f] for each in by_sentiment.values() for f in BELOW)]
     if any(answer["sum_other_doc_count"] or answer["doc_count_error_upper_bound"] for answer in answers):
         return None
-    part: Part = {field: _counts(field, by_sentiment) for field in VALUED if field != "aspect"}
+    part: Part = {field: _counts(field, by_sentiment) for field in BELOW}
     part["aspect"] = pairs("aspect", bucket["aspect"])
-    part["day"] = Counter({(day, sentiment): each["doc_count"] for sentiment, each in by_sentiment.items()})
-    part["sentiment"] = Counter({(s, s): each["doc_count"] for s, each in by_sentiment.items()})
+    part["day"] = {(day, sentiment): each["doc_count"] for sentiment, each in by_sentiment.items()}
+    part["sentiment"] = {(s, s): each["doc_count"] for s, each in by_sentiment.items()}
     return part
 
 
 def _counts(field: Facet, by_sentiment: Mapping[str, Mapping[str, Any]]) -> Counts:
-    counts: Counts = Counter()
-    for sentiment, found in by_sentiment.items():
-        counts.update({(each["key"], sentiment): each["doc_count"] for each in found[field]["buckets"]})
-    return counts
+    return {
+        (each["key"], sentiment): each["doc_count"]
+        for sentiment, found in by_sentiment.items()
+        for each in found[field]["buckets"]
+    }
 
 
 def _iso(day: int) -> str:
