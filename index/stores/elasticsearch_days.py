@@ -68,6 +68,7 @@ class DayCounts:
         self._look = 0  # with which what is kept was last compared with the cluster
         self._marks: dict[str, tuple[int, ...]] = {}  # month -> sequence number up to which what is kept is true
         self._purges: Any = None
+        self._noted: Any = None  # sequence number of the state, where purges are noted
 
     @property
     def zone(self) -> str:
@@ -121,7 +122,9 @@ class DayCounts:
     def _catch_up(self) -> None:
         """Forget what is no longer true. The sequence numbers are read first and the writes up to them made
         visible after: what is counted from then on holds all of them."""
-        purges, marks = self._state.purged(), self._sequence_numbers()
+        marks = self._sequence_numbers()
+        noted = marks.pop(self._layout.state, None)
+        purges = self._purges if noted == self._noted else self._state.purged()
         changed = [month for month, mark in marks.items() if self._marks.get(month) != mark]
         if changed:
             self._client.indices.refresh(index=changed)
@@ -131,13 +134,13 @@ class DayCounts:
         if self._kept:
             touched = {day for month in changed for day in self._touched(month)}
             self._kept = {key: counts for key, counts in self._kept.items() if key[1] not in touched}
-        self._purges, self._marks = purges, marks
+        self._purges, self._noted, self._marks = purges, noted, marks
 
     def _sequence_numbers(self) -> dict[str, tuple[int, ...]]:
-        """Of each month and shard of it: every write up to there is on all copies."""
+        """Of each month, and of the state, and each shard of it: every write up to there is on all copies."""
         only = "indices.*.shards.*.seq_no.global_checkpoint"
         stats = self._client.indices.stats(
-            index=self._layout.mentions, level="shards", metric="docs", filter_path=only
+            index=[self._layout.mentions, self._layout.state], level="shards", metric="docs", filter_path=only
         )
         return {
             month: tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,13 @@ from elasticsearch import BadRequestError, NotFoundError
 from index.errors import StoreError
 from index.query import MentionQuery
 from index.settings import Settings
-from index.stores import elasticsearch_facts, elasticsearch_people, elasticsearch_together, open_store
+from index.stores import (
+    elasticsearch_facts,
+    elasticsearch_people,
+    elasticsearch_places,
+    elasticsearch_together,
+    open_store,
+)
 from index.stores.elasticsearch import ElasticsearchStore
 from index.stores.elasticsearch_client import Client
 from index.stores.elasticsearch_scan import hits
@@ -87,6 +93,22 @@ def test_authors_come_in_order_with_their_sums(store: ElasticsearchStore) -> Non
         store.save([record(n, author=author, at=NOW - timedelta(days=chance.randrange(90)))])
     expected = sorted(said.items(), key=lambda item: (-item[1], item[0]))[:5]
     assert [(stat.author.id, stat.mentions) for stat in store.top_authors(EVERYTHING, limit=5)] == expected
+
+
+def test_an_overview_asks_again_only_whether_anything_changed(
+    store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch, asked: list[str]
+) -> None:
+    monkeypatch.setattr(elasticsearch_places, "STALE_SECONDS", 0.0)
+    store.save([record(1, author="a"), record(2, author="b")])
+    today = datetime.fromisoformat("2020-01-01T00:00+08:00")
+    today += timedelta(days=(NOW - today).days)
+    query = MentionQuery(since=today, until=today + timedelta(days=1))
+    assert store.count(query) == 2
+    asked.clear()
+    assert store.count(query) == 2
+    assert asked == ["docs"]  # the sequence numbers
+    assert store.erase_author("weibo:a") == 1
+    assert store.count(query) == 1
 
 
 def test_facts_about_an_author_do_not_read_what_others_said(
