@@ -18,7 +18,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -161,7 +161,7 @@ class _Patient(Transport):
                     raise
                 reason = "connection"
             else:
-                if attempt == attempts or response.meta.status not in BUSY or _is_blocked(response.body):
+                if attempt == attempts or not _may_do_later(response):
                     return response
                 reason = str(response.meta.status)
             metrics.CLUSTER_RETRIES.labels(reason).inc()
@@ -185,6 +185,8 @@ class Client(Elasticsearch):
             raise
         if lacking := _lacking(response.body):
             raise StoreError(f"{self._where()} {_red(lacking)}")
+        for why in _unread(response.body):
+            raise self.refusal(503, why) or StoreError(f"{self._where()} could not read a document ({why}).")
         return response
 
     def _why_no_answer(self, error: TransportError) -> str | None:
@@ -236,6 +238,12 @@ class Client(Elasticsearch):
         return _of_status(error.meta.status, str(kind), str(reason or error.body), self._user())
 
 
+def _may_do_later(response: TransportApiResponse) -> bool:
+    if response.meta.status in BUSY:
+        return not _is_blocked(response.body)
+    return any(True for _ in _unread(response.body))
+
+
 def _is_blocked(body: Any) -> bool:
     """A block by full disks comes as 429; it stays until somebody makes room, so trying again is of no use."""
     error = body.get("error") if isinstance(body, dict) else None
@@ -251,6 +259,15 @@ def _lacking(body: Any) -> str | None:
         if shards.get("failed"):
             return f"{shards['failed']} of {shards['total']} do not answer"
     return None
+
+
+def _unread(body: Any) -> Iterator[Mapping[str, Any]]:
+    """Of an answer to mget: why documents could not be looked at, as while a shard moves after the loss of a node.
+    Elasticsearch says 200, and who asks only for `found` would take them for documents that are not there."""
+    for document in body.get("docs", ()) if isinstance(body, dict) else ():
+        error = document.get("error")
+        if error and error["type"] != "index_not_found_exception":  # a month that was dropped holds nothing
+            yield error
 
 
 def _red(which: str) -> str:

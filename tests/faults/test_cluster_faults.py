@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -15,6 +17,7 @@ from elasticsearch import helpers
 from waiting import until
 
 from dashboard.commands import doctor_cluster
+from index import metrics
 from index.errors import StoreError
 from index.settings import Elasticsearch, Settings
 from index.stores.elasticsearch_client import Client, connect
@@ -175,12 +178,41 @@ def test_an_index_that_a_person_blocked_is_explained(settings: Settings, root: C
     assert f"keeps {INDEX} blocked" in said(settings, write)
 
 
-def test_a_red_index_is_explained_and_no_half_answer_is_given(settings: Settings, root: Client) -> None:
+@contextmanager
+def red(root: Client, name: str) -> Iterator[None]:
+    """An index whose only shard is on no node while the block runs, and on one after it."""
     root.cluster.put_settings(persistent={"cluster.routing.allocation.enable": "none"})
     try:
-        root.indices.create(index="earshot-mentions-red", wait_for_active_shards=0)
-        for question in (Client.search, Client.count):
-            assert "has a red index" in said(settings, lambda client, ask=question: ask(client, index=ALL))
+        root.indices.create(index=name, wait_for_active_shards=0)
+        yield
     finally:
         root.cluster.put_settings(persistent={"cluster.routing.allocation.enable": None})
-        root.indices.delete(index="earshot-mentions-red")
+
+
+def test_a_red_index_is_explained_and_no_half_answer_is_given(settings: Settings, root: Client) -> None:
+    name = "earshot-mentions-red"
+    try:
+        with red(root, name):
+            for question in (Client.search, Client.count):
+                assert "has a red index" in said(settings, lambda client, ask=question: ask(client, index=ALL))
+            assert "red index" in said(settings, lambda client: client.mget(index=name, ids=["1"]))
+    finally:
+        root.indices.delete(index=name)
+
+
+def test_a_document_on_a_shard_that_moves_is_waited_for(settings: Settings, root: Client) -> None:
+    """mget says 200 for it, and no `found`: its complaint would open no case."""
+    name, retries = "earshot-mentions-moving", metrics.CLUSTER_RETRIES.labels("200")._value
+    before = retries.get()
+    with connect(settings) as client, ThreadPoolExecutor() as pool:
+        with red(root, name):
+            answer = pool.submit(client.mget, index=name, ids=["1"])
+            until(lambda: retries.get() > before)
+        assert [document["found"] for document in answer.result()["docs"]] == [False]
+    root.indices.delete(index=name)
+
+
+def test_a_document_of_a_month_that_was_dropped_is_not_there(settings: Settings, root: Client) -> None:
+    with connect(settings) as client:
+        (document,) = client.mget(index="earshot-mentions-dropped", ids=["1"])["docs"]
+    assert "found" not in document
