@@ -28,6 +28,7 @@ SUMS: Dsl = {**BY_SENTIMENT, **ENGAGEMENT}
 MANY_VALUES = 50_000  # of a field of few values, and of accounts with one name
 SHARD_AUTHORS = 1000  # that each index names at first as its most frequent
 ALL_AUTHORS = 10_000_000
+POOL = 10  # times as many as are wanted are looked at when the first are not sure
 
 
 class People:
@@ -87,16 +88,36 @@ class People:
         """Each index names its most frequent authors. For the number of mentions it can be told from that whether
         somebody else could be among the first; for a sum it cannot, so then all are named. What else is told of
         the first is asked later: of each of thousands of authors it takes thirty times as long as naming them."""
-        shard = max(SHARD_AUTHORS, 5 * limit) if by == "mentions" else ALL_AUTHORS
+        pool = POOL * limit
+        shard = max(SHARD_AUTHORS, pool) if by == "mentions" else ALL_AUTHORS
         inner = ENGAGEMENT if by == "engagement" else {}
         while True:
-            answer = counting.ask(
-                dsl, {"authors": terms("author.id", limit, inner, shard_size=shard, order=ORDER[by])}
-            )
-            authors: Mapping[str, Any] = answer["aggregations"]["authors"]
-            if shard >= ALL_AUTHORS or certain(authors, limit):
-                return [bucket["key"] for bucket in authors["buckets"]]
+            named = self._named(counting, dsl, pool, inner, shard_size=shard, order=ORDER[by])
+            buckets = named["buckets"]
+            if shard >= ALL_AUTHORS or certain({**named, "buckets": buckets[:limit]}, limit):
+                return [bucket["key"] for bucket in buckets[:limit]]
+            if first := self._first(counting, dsl, named, pool, limit):
+                return first
             shard *= 20
+
+    def _first(
+        self, counting: Counting, dsl: Dsl, named: Mapping[str, Any], pool: int, limit: int
+    ) -> list[str] | None:
+        """The first of those named, counted exactly; None when somebody else may have as many mentions as they."""
+        buckets = named["buckets"]
+        most: int = named["doc_count_error_upper_bound"]  # that one can have whom no index names
+        if len(buckets) == pool:
+            most += buckets[-1]["doc_count"]
+        ids = [bucket["key"] for bucket in buckets]
+        counted = self._named(counting, said_by(dsl, ids), limit, {}, shard_size=pool, order=ORDER["mentions"])
+        first = counted["buckets"]
+        sure = len(first) == limit and first[-1]["doc_count"] > most
+        return [bucket["key"] for bucket in first] if sure else None
+
+    def _named(self, counting: Counting, dsl: Dsl, size: int, inner: Dsl, **options: Any) -> Mapping[str, Any]:
+        answer = counting.ask(dsl, {"authors": terms("author.id", size, inner, **options)})
+        authors: Mapping[str, Any] = answer["aggregations"]["authors"]
+        return authors
 
     def _by_score(self, counting: Counting, dsl: Dsl, brands: list[str] | None, limit: int) -> list[str]:
         """The authors with the best scores among those who said something that was asked for."""
@@ -104,8 +125,8 @@ class People:
         found: list[str] = []
         for start in range(0, len(best), AT_ONCE):
             some = best[start : start + AT_ONCE]
-            answer = counting.ask(said_by(dsl, some), {"authors": terms("author.id", len(some), {})})
-            there = {bucket["key"] for bucket in answer["aggregations"]["authors"]["buckets"]}
+            named = self._named(counting, said_by(dsl, some), len(some), {})
+            there = {bucket["key"] for bucket in named["buckets"]}
             found += [author for author in some if author in there]
             if len(found) >= limit:
                 break
