@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,7 +93,7 @@ def _zone(given: list[str] | None, settings: Settings) -> ZoneInfo:
 
 def _file(
     settings: Settings, query: MentionQuery, form: str, language: words.Language, zone: ZoneInfo
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     """Own handles: a long export must not hold up the pages."""
     store = open_store(settings)
     try:
@@ -102,7 +102,7 @@ def _file(
         store.close()
 
 
-async def _from_one_thread(start: Callable[[], Iterator[bytes]]) -> AsyncIterator[bytes]:
+async def _from_one_thread(start: Callable[[], Generator[bytes, None, None]]) -> AsyncIterator[bytes]:
     """Run a generator step by step in one thread of its own: a database cursor cannot change threads."""
     loop = asyncio.get_running_loop()
     thread = ThreadPoolExecutor(1, thread_name_prefix="export")
@@ -112,6 +112,6 @@ async def _from_one_thread(start: Callable[[], Iterator[bytes]]) -> AsyncIterato
             while (chunk := await loop.run_in_executor(thread, next, chunks, None)) is not None:
                 yield chunk
         finally:
-            thread.submit(chunks.close)  # type: ignore[attr-defined]
+            thread.submit(chunks.close)
     finally:
         thread.shutdown(wait=False)  # who broke off a download must not hold up every page while a step of it ends

@@ -14,7 +14,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -38,6 +38,7 @@ _END = re.compile(r"(?<=[。！？!?；;…\n])\s*|(?<=[.])\s+")
 VERSION = 1  # of this file's way to find: part of every analysis's version
 
 
+@runtime_checkable
 class Encoder(SentimentModel, Protocol):
     """A model that can also say what texts are about."""
 
@@ -188,9 +189,9 @@ def _keep(path: Path, fit: Fit) -> None:
 
 
 def _encoder(model: SentimentModel) -> Encoder:
-    if not hasattr(model, "vectors"):
+    if not isinstance(model, Encoder):
         raise ModelError(
             f"Model {model.name} gives no vectors of texts, which [[categories]] need: use the shipped model, or"
             " take the categories out of earshot.toml."
         )
-    return model  # type: ignore[return-value]
+    return model
