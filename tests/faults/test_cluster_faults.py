@@ -204,7 +204,8 @@ def test_a_document_on_a_shard_that_moves_is_waited_for(settings: Settings, root
     """mget says 200 for it, and no `found`: its complaint would open no case."""
     name, retries = "earshot-mentions-moving", metrics.CLUSTER_RETRIES.labels("200")._value
     before = retries.get()
-    with connect(settings) as client, ThreadPoolExecutor() as pool:
+    cluster = msgspec.structs.replace(settings.elasticsearch, retries=12)  # for as long as the shard may take
+    with connect(msgspec.structs.replace(settings, elasticsearch=cluster)) as client, ThreadPoolExecutor() as pool:
         with red(root, name):
             answer = pool.submit(client.mget, index=name, ids=["1"])
             until(lambda: retries.get() > before)
