@@ -39,7 +39,7 @@ def erase(
     """
     from dashboard.commands.parts import open_parts
 
-    if (author is None) == (customer is None):
+    if bool(author) == bool(customer):  # an empty id, as of an unset variable in a script, is none
         raise typer.BadParameter("Choose one of --author and --customer.")
     if not yes:
         typer.confirm(f"Erase {author or customer} for good?", abort=True)

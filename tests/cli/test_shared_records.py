@@ -84,3 +84,4 @@ def test_a_customer_s_accounts_can_be_erased_with_them(shared: Path, earshot: Ea
     }
     assert earshot("erase", "--customer", "C1", *who).code == 1
     assert earshot("erase", *who).code == 2
+    assert earshot("erase", "--author", "", *who).code == 2, "an unset variable in a script is nobody"

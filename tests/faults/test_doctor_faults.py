@@ -143,7 +143,7 @@ def red_index(world: World, _: pytest.MonkeyPatch) -> Iterator[None]:
     name = "cluster.routing.allocation.enable"
     world.root.cluster.put_settings(persistent={name: "none"})
     world.root.indices.create(index="earshot-mentions-1-203001", wait_for_active_shards=0)
-    with also_set(world, "timeout = 2"):  # a red month is waited for as long as that
+    with also_set(world, "timeout = 6"):  # seconds that a red month is waited for; all else must answer in them
         yield
     world.root.cluster.put_settings(persistent={name: None})
     world.root.indices.delete(index="earshot-mentions-1-203001")
