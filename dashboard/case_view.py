@@ -187,6 +187,8 @@ def reply(case: Case) -> None:
     with st.container(key=draft_keeper.BOX):
         st.text_area(t("case.reply"), key=key, height=130, on_change=_keep_draft, args=(case.id, key, by))
     draft_keeper.keep_typing()
+    if names_customer(st.session_state[key], case):
+        st.caption(f":material/lock: {t('case.private')}")
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         empty = not st.session_state[key].strip()
         if st.button(t("case.send"), type="primary", icon=":material/send:", key=f"send-{case.id}", disabled=empty):
@@ -194,6 +196,12 @@ def reply(case: Case) -> None:
         with st.popover(t("case.copy"), icon=":material/content_copy:"):
             st.code(st.session_state.get(key, ""), language=None, wrap_lines=True)
         st.caption(t("case.draft_kept"), width="content")
+
+
+def names_customer(reply: str, case: Case) -> bool:
+    """Whether it says what only the CRM knows: in public it would tie an account to a person and a purchase."""
+    known = queries.customer(case.customer_id) if case.customer_id else None
+    return any(value and value in reply for value in (known.name, known.last_order)) if known else False
 
 
 def _keep_draft(case_id: str, key: str, by: str) -> None:

@@ -1,7 +1,8 @@
 """Draft replies: per language and aspect, from replies.toml and the brand's own `home`/replies.toml.
 
-A draft is text for a person to check and send in public. Names come from outside: they are put in literally,
-in one pass, and a value that looks like contact data is left out.
+A draft is text for a person to check and send; the desk warns when it says what only the CRM knows, which is for a
+private message. Names come from outside: they are put in literally, in one pass, and a value that looks like
+contact data is left out.
 """
 
 from __future__ import annotations

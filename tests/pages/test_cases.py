@@ -49,6 +49,15 @@ def test_the_number_above_the_queue_is_that_of_the_chosen_brand(home, cases, ope
     assert f"待回应 {waiting}" not in str(open_page("cases", brand="云岭茶铺").segmented_control(key="queue").proto)
 
 
+def test_a_reply_that_names_the_customer_or_their_order_is_marked_as_private(home, cases, open_page):
+    of_customer = next(case for case in cases.list(("new", "assigned"), limit=100) if case.customer_id)
+    page = open_page("cases", case=of_customer.id)
+    said = [caption.value for caption in page.caption]
+    assert any("不要公开回复" in each for each in said)
+    page.text_area(key=f"draft-{of_customer.id}").input("谢谢你的反馈").run()
+    assert not any("不要公开回复" in caption.value for caption in page.caption)
+
+
 def test_a_half_written_reply_survives_leaving(home, cases, open_page):
     case = first(cases)
     page = open_page("cases", case=case.id)
