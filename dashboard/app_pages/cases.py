@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import address, case_view, frame, queries
+from dashboard import address, case_view, frame, queries, undelivered
 from dashboard.words import t
 from index.documents import Case, CaseState, Customer
 from index.errors import NotFound
@@ -25,6 +25,7 @@ def page() -> None:
     with st.container(key="cases-one" if chosen else "cases-list"):
         left, right = st.columns([5, 9], gap="medium")
         with left, st.container(key="queue-side"):
+            undelivered.panel()
             queue()
         with right, st.container(key="case-side"):
             one_case()

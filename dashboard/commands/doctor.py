@@ -67,6 +67,7 @@ def _checks() -> Iterator[Check]:
         yield from guarded("sources", lambda: _sources(parts))
         yield from guarded("labels", lambda: _labels(parts))
         yield from guarded("quarantine", lambda: _quarantine(parts))
+        yield from guarded("alerts", lambda: _alerts(parts))
 
 
 def _python() -> Check:
@@ -198,6 +199,17 @@ def _quarantine(parts: Parts) -> Iterator[Check]:
     for entry in parts.inbox.quarantined(limit=1):
         found = f"the newest, of {entry.source}: {entry.reason}"
         yield Check(name="quarantine", level="hint", found=found, do="earshot replay lists it and tries it again")
+
+
+def _alerts(parts: Parts) -> Iterator[Check]:
+    from index.alerts.cases import Cases
+    from index.alerts.delivery import deliveries
+
+    for newest in deliveries(parts.records, "given_up", limit=1):
+        count = Cases(parts.settings, parts.records).counts()["undelivered"]
+        found = f"{count} not delivered; the newest, to {newest.channel}: {newest.error}"
+        do = "mend the channel, then press Send again on the Cases page"
+        yield Check(name="alerts", level="problem", found=found, do=do)
 
 
 def _labels(parts: Parts) -> Iterator[Check]:

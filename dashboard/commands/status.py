@@ -46,10 +46,13 @@ def status(as_json: AsJson = False) -> None:
             typer.echo(f"{one['name']}: {one_line(one['last_error'])}")
     for drift in drifts:
         typer.echo(f"labels of {drift.platform}: {drift.text}; check a sample on the Sources page")
+    if report["undelivered"]:
+        typer.echo(f"{report['undelivered']} alerts were not delivered; send them again on the Cases page")
     typer.echo(f"{report['mentions']} mentions in the store, {report['queue']} in the inbox.")
 
 
 def _report(parts: Parts) -> dict[str, Any]:
+    from index.alerts.cases import Cases
     from index.query import MentionQuery
 
     counts = parts.inbox.counts()
@@ -66,6 +69,7 @@ def _report(parts: Parts) -> dict[str, Any]:
         "totals": totals,
         "mentions": parts.store.count(MentionQuery()),
         "queue": parts.inbox.depth(),
+        "undelivered": Cases(parts.settings, parts.records).counts()["undelivered"],
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from index import log, metrics
@@ -14,9 +14,9 @@ from index.alerts.channels import open_channel
 from index.alerts.channels.protocol import Channel
 from index.audit import record_act
 from index.documents import Document, Record
-from index.errors import AuthFailed, Blocked, NotFound, SettingsError, SourceError, StoreError, Throttled
+from index.errors import AuthFailed, Blocked, SettingsError, SourceError, StoreError, Throttled
 from index.records import open_records
-from index.records.protocol import Records, Row
+from index.records.protocol import Records, Row, Transaction
 from index.settings import Channel as ChannelSettings
 from index.settings import Settings
 from index.stores.protocol import Store
@@ -184,17 +184,22 @@ def deliveries(records: Records, state: str | None = None, *, limit: int = 100) 
     return [_delivery(row) for row in found]
 
 
-def send_again(records: Records, delivery_id: int, *, by: str) -> None:
-    """A person gives a delivery that was given up another chance. Raises NotFound."""
+def send_again(records: Records, ids: Sequence[int], *, by: str) -> int:
+    """A person gives alerts that were given up another chance; returns how many wait now. What is no longer
+    given up is left alone: a colleague may have been faster."""
     at = datetime.now(UTC)
     with records.write() as transaction:
-        given_up = transaction.run(
-            "UPDATE outbox SET state = 'waiting', tries = 0, next_at = ? WHERE id = ? AND state = 'given_up'",
-            (stamp(at), delivery_id),
-        )
-        if not given_up:
-            raise NotFound(f"There is no delivery {delivery_id} that was given up.")
-        record_act(transaction, at, who=by, what="delivery.again", subject=str(delivery_id), why=None)
+        return sum(_again(transaction, at, id_, by) for id_ in ids)
+
+
+def _again(transaction: Transaction, at: datetime, id_: int, by: str) -> bool:
+    changed = transaction.run(
+        "UPDATE outbox SET state = 'waiting', tries = 0, next_at = ? WHERE id = ? AND state = 'given_up'",
+        (stamp(at), id_),
+    )
+    if changed:
+        record_act(transaction, at, who=by, what="delivery.again", subject=str(id_), why=None)
+    return bool(changed)
 
 
 def _delivery(row: Row) -> Delivery:

@@ -16,6 +16,7 @@ import pytest
 
 from dashboard.cli import app
 from index import settings as settings_module
+from index.alerts.cases import Cases
 from index.documents import Correction
 from index.stores import open_store
 from nlp.training import data
@@ -116,6 +117,36 @@ def test_cases_of_recent_complaints_are_listed(earshot: Earshot, branded: Path, 
     assert case["mention_ids"] == ["weibo:9"]
     assert earshot("cases", "--state", "closed", "--json").json == []
     assert "大号" in earshot("cases").out
+
+
+def test_alerts_not_delivered_are_told_by_status_and_doctor(filled: Earshot, branded: Path) -> None:
+    assert filled("status", "--json").json["undelivered"] == 0
+    assert "alerts" not in {check["name"] for check in filled("doctor", "--json").json["checks"]}
+    give_up(branded)
+    assert filled("status", "--json").json["undelivered"] == 1
+    assert "1 alerts were not delivered" in filled("status").out
+    answer = filled("doctor", "--json")
+    (check,) = [check for check in answer.json["checks"] if check["name"] == "alerts"]
+    assert (answer.code, check["level"]) == (1, "problem")
+    assert "ops: HTTP 500" in check["found"]
+    assert "Send again" in check["do"]
+
+
+def give_up(home: Path) -> None:
+    """A case of the first mention, and its alert to `ops` that nobody took."""
+    settings = settings_module.load(home)
+    cases = Cases(settings)
+    cases.records.run(
+        "INSERT INTO cases (id, brand, author_key, topic, praise, round, rule, reason_en, reason_zh, minutes,"
+        " state, opened_at, due_at, updated_at)"
+        " VALUES ('c', 'b', 'a', 'other', 0, 0, 'r', '', '', 60, 'new', '', '', '')"
+    )
+    cases.records.run(
+        "INSERT INTO outbox (case_id, mention_id, channel, state, created_at, next_at, error)"
+        " VALUES ('c', 'weibo:1', 'ops', 'given_up', ?1, ?1, 'HTTP 500')",
+        (datetime.now(UTC).isoformat(),),
+    )
+    cases.records.close()
 
 
 def test_customers_are_imported_once_and_linked(filled: Earshot, tmp_path: Path) -> None:

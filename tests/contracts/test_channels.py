@@ -26,7 +26,7 @@ from index.alerts.channels.webhook import error_in, fault_of, sign, verify
 from index.alerts.delivery import Deliverer, deliveries, pause, send_again
 from index.alerts.engine import AlertEngine
 from index.documents import Analysis, Aspect, Author, Case, Mention, Record
-from index.errors import AuthFailed, Blocked, NotFound, Retry, SettingsError, StoreError, Throttled
+from index.errors import AuthFailed, Blocked, Retry, SettingsError, StoreError, Throttled
 from index.records import open_records
 from index.settings import Brand, Channel, Rule, Settings
 from index.stores import open_store
@@ -360,11 +360,15 @@ def test_after_many_tries_it_is_given_up_kept_shown_and_can_be_sent_again(hook, 
     assert Cases(hook.settings, hook.records).counts()["undelivered"] == 1
     (given_up,) = deliveries(hook.records, "given_up")
     assert "HTTP 500" in (given_up.error or "")
-    send_again(hook.records, given_up.id, by="Li")
+    before = len(receiver.got)
+    assert send_again(hook.records, [given_up.id, 999], by="Li") == 1
+    assert send_again(hook.records, [given_up.id], by="Wang") == 0, "a colleague's second click"
     hook.deliverer.deliver_due()
     assert hook.outbox("ops") == [("sent", 1)]
-    with pytest.raises(NotFound):
-        send_again(hook.records, given_up.id, by="Li")
+    assert len(receiver.got) == before + 1
+    assert send_again(hook.records, [given_up.id], by="Li") == 0
+    acts = hook.records.all("SELECT who, subject FROM audit WHERE what = 'delivery.again'")
+    assert [tuple(act) for act in acts] == [("Li", str(given_up.id))]
 
 
 def test_pauses_double_up_to_an_hour():

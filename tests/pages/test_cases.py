@@ -113,3 +113,21 @@ def test_an_unknown_case_is_told(home, open_page):
     page = open_page("cases", case="nope")
     assert not page.exception
     assert any("没有这个工单" in element.value for element in page.markdown)
+
+
+def test_alerts_not_delivered_are_shown_with_the_reason_and_sent_again(home, cases, open_page):
+    assert "没有送达" not in bodies(open_page("cases"))
+    case = first(cases)
+    cases.records.run(
+        "INSERT INTO outbox (case_id, mention_id, channel, state, tries, created_at, next_at, error)"
+        " VALUES (?, ?, 'ops', 'given_up', 12, '2026-01-01', '2026-01-01', '<i>HTTP 500</i>')",
+        (case.id, case.mention_ids[-1]),
+    )
+    page = open_page("cases", case=case.id)
+    assert "1 条提醒没有送达" in bodies(page)
+    assert "&lt;i&gt;HTTP 500&lt;/i&gt;" in bodies(page)
+    page.button(key="send-again").click().run()
+    assert not page.exception
+    assert "1 条正在再次发送" in [toast.value for toast in page.toast]
+    assert cases.counts()["undelivered"] == 0
+    assert "没有送达" not in bodies(page)
