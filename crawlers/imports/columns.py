@@ -97,6 +97,7 @@ def _inverted(groups: dict[str, list[str]]) -> dict[str, str]:
 
 
 _BRACKETS = re.compile(r"[(\[{【<](.*?)[)\]}】>]")
+_NUMBER_OF = re.compile("(?<=.)(编号|編號)$")  # 评价编号 is 评价ID; 编号 alone counts rows
 
 
 def normalise_header(header: Any) -> tuple[str, int]:
@@ -108,7 +109,7 @@ def normalise_header(header: Any) -> tuple[str, int]:
     text = re.sub(r"[\s*_\-.:]", "", _BRACKETS.sub("", text)) if len(text) < 200 else ""
     if text.endswith(("数w", "量w")):
         return text[:-1], 10_000
-    return text, unit
+    return _NUMBER_OF.sub("id", text), unit
 
 
 def is_null(cell: Any) -> bool:

@@ -26,7 +26,11 @@ TRACKING = re.compile(
 UNCLEAN = ("=", "'", "\ufeff", "\u200b", "")  # what Excel and exporters put in front of a value
 LONGEST_NULL = 12
 ARTICLES = {"rss_news", "wechat", "toutiao"}
-REVIEWS = {"amazon", "tmall_jd", "dianping", "appstore_googleplay"}
+REVIEWS = {
+    "amazon", "tmall", "taobao", "jd", "pinduoduo", "shop", "dianping", "meituan", "eleme", "appstore", "googleplay",
+    "apps",
+}  # fmt: skip
+COMMENT_TEXTS = ("评论内容", "回复", "回覆")  # how the header of a text column begins that holds comments
 
 
 Fields = Callable[[str], Any]  # the cell of a field, None when the row does not fill it
@@ -54,7 +58,7 @@ class RowReader:
         self._headers = {column.field: header.cells[column.position] for column in header.columns}
         self._counters = [(c.field, c.unit) for c in header.columns if c.field in COUNTERS]
         self._is_comment = "comment_id" in self._headers or any(
-            c.header.startswith("评论内容") for c in header.columns
+            c.field == "text" and c.header.startswith(COMMENT_TEXTS) for c in header.columns
         )
         self._nulls = vocabulary().nulls
 
@@ -194,15 +198,15 @@ class RowReader:
             raise MapError(f"The time {str(cell)[:40]!r} cannot be read.") from error
 
     def _kind(self, get: Fields, platform: str) -> Kind:
-        rated = "rating" in self._headers
+        reviewed = "rating" in self._headers or platform in REVIEWS
         if self._is_comment:
-            return "review" if rated else "comment"
+            return "review" if reviewed else "comment"
         label = get("kind")
         if isinstance(label, str):
             for word, kind in vocabulary().kinds.items():
                 if word in label.lower():
                     return cast(Kind, kind)
-        if rated or platform in REVIEWS:
+        if reviewed:
             return "review"
         return "article" if platform in ARTICLES else "post"
 

@@ -166,7 +166,7 @@ def _show(plan: Plan) -> None:
     for name in plan.skipped:
         console.print(f"Sheet {one_line(name)} has no header and is left out.", markup=False)
     for sheet in plan.sheets:
-        _show_sheet(sheet, console)
+        _show_sheet(sheet, console, headed=plan.kind != "json")
 
 
 def _platform(plan: Plan) -> str:
@@ -177,15 +177,17 @@ def _platform(plan: Plan) -> str:
     return f"{plan.guess} (--platform NAME sets it)"
 
 
-def _show_sheet(sheet: Sheet, console: Any) -> None:
+def _show_sheet(sheet: Sheet, console: Any, *, headed: bool) -> None:
+    """`headed`: the file has a header row; JSON Lines names its fields in every line."""
     from rich.table import Table
     from rich.text import Text
 
-    title = f"Sheet {one_line(sheet.name)}, " if sheet.name else ""
-    known = "; columns as confirmed before" if sheet.known else ""
-    table = Table(
-        "field", "column", "because of", "first rows", title=f"{title}header in row {sheet.header.row}{known}"
+    title = (
+        f"Sheet {one_line(sheet.name)}" if sheet.name else "",
+        f"header in row {sheet.header.row}" if headed else "",
+        "columns as confirmed before" if sheet.known else "",
     )
+    table = Table("field", "column", "because of", "first rows", title=", ".join(filter(None, title)) or None)
     for column in sheet.header.columns:
         cells = (str(row.get(sheet.header.cells[column.position]) or "-") for row in sheet.sample[:3])
         preview = " | ".join(one_line(cell)[:28] for cell in cells)

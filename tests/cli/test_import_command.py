@@ -140,3 +140,11 @@ def test_a_shops_own_reviews_name_no_brand_so_the_person_or_a_column_does(
     answer = earshot("import", str(path), "--yes", "--brand", "云朵山茶", "--json")
     assert answer.code == 1
     assert "青芽茶町" in answer.err, "the brands there are"
+
+
+def test_json_lines_are_shown_without_a_header_row(earshot: Earshot, branded: Path, tmp_path: Path) -> None:
+    path = tmp_path / "posts.jsonl"
+    path.write_text('{"text": "青芽茶町 太甜了", "created_at": "2026-08-01"}\n', encoding="utf-8")
+    shown = earshot("import", str(path), "--yes").err
+    assert "created_at" in shown
+    assert "header" not in shown

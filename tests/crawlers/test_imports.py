@@ -211,8 +211,8 @@ def test_every_sheet_with_a_header_is_read_and_excel_dates_are_understood(tmp_pa
     good, bad = read(path, home, platform="京东")
     assert not bad
     assert [m.text for m in good] == ["物流慢", "包装好", "还行吧"]
-    assert {m.platform for m in good} == {"tmall_jd"}
-    assert [m.kind for m in good] == ["review", "review", "comment"]
+    assert {m.platform for m in good} == {"jd"}
+    assert [m.kind for m in good] == ["review", "review", "review"], "what people say in a shop are reviews"
     assert good[0].published_at == dt.datetime(2026, 8, 1, 1, 30, tzinfo=dt.UTC)
     assert good[1].published_at == dt.datetime(2026, 4, 27, 4, 0, tzinfo=dt.UTC)
     assert good[2].published_at == dt.datetime(2026, 8, 19, 4, 30, tzinfo=dt.UTC)
@@ -425,3 +425,31 @@ def test_no_file_however_damaged_does_worse_than_be_refused(
         assert error.code.startswith("E_")  # noqa: PT017
     else:
         assert good or bad or at < 200
+
+
+@pytest.mark.parametrize(
+    ("said", "platform"),
+    [("美团", "meituan"), ("大众点评", "dianping"), ("京东", "jd"), ("天猫", "tmall"), ("拼多多", "pinduoduo"),
+     ("App Store", "appstore"), ("Google Play", "googleplay")],
+)  # fmt: skip
+def test_a_platform_stays_the_one_that_was_named(tmp_path: Path, home: Settings, said: str, platform: str) -> None:
+    (review,), _ = read(write(tmp_path, "reviews.csv", "评价内容\n送得太慢了\n"), home, platform=said)
+    assert (review.platform, review.kind) == (platform, "review")
+
+
+@pytest.mark.parametrize("header", ["评价编号", "評價編號", "评论ID", "数据编号"])
+def test_a_number_of_a_review_is_its_id(tmp_path: Path, home: Settings, header: str) -> None:
+    (review,), _ = read(write(tmp_path, "a.csv", f"编号,{header},评价内容\n1,R77,送得太慢了\n"), home)
+    assert review.id == "import:R77"
+
+
+@pytest.mark.parametrize("header", ["回复", "回覆", "回复内容", "回覆內容"])
+def test_replies_are_comments_by_their_header_and_by_their_kind(
+    tmp_path: Path, home: Settings, header: str
+) -> None:
+    """Short ones too: the values alone would not tell."""
+    (reply,), _ = read(write(tmp_path, "a.csv", f"時間,用戶名,{header}\n2026-08-01,甲,好正\n"), home)
+    assert (reply.text, reply.kind) == ("好正", "comment")
+    (post, reply), _ = read(write(tmp_path, "b.csv", f"內容,類型,{header}\n開箱,主題,12\n好正,回覆,0\n"), home)
+    assert (post.text, post.kind, post.engagement.comments) == ("開箱", "post", 12 if len(header) == 2 else None)
+    assert reply.kind == "comment"
