@@ -27,8 +27,8 @@ UNCLEAN = ("=", "'", "\ufeff", "\u200b", "")  # what Excel and exporters put in 
 LONGEST_NULL = 12
 ARTICLES = {"rss_news", "wechat", "toutiao"}
 REVIEWS = {
-    "amazon", "tmall", "taobao", "jd", "pinduoduo", "shop", "dianping", "meituan", "eleme", "appstore", "googleplay",
-    "apps",
+    "amazon", "tmall", "taobao", "jd", "pinduoduo", "shop", "dianping", "meituan", "eleme",
+    "appstore", "googleplay", "apps",
 }  # fmt: skip
 COMMENT_TEXTS = ("评论内容", "回复", "回覆")  # how the header of a text column begins that holds comments
 
