@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from crawlers.addresses import is_plain
 from crawlers.connector import Raw
-from crawlers.imports.columns import COUNTERS, Header, is_null, platform_name, platform_of_host, vocabulary
-from crawlers.imports.values import Clock, read_count, read_id, read_time, weibo_mid
+from crawlers.imports.columns import (
+    COUNTERS,
+    Header,
+    is_null,
+    normalise_header,
+    platform_name,
+    platform_of_host,
+    vocabulary,
+)
+from crawlers.imports.identity import ANSWERS, OWN_LINKS, canonical, fingerprint, id_in_url
+from crawlers.imports.values import Clock, read_count, read_id, read_time
 from index.documents import TIME_UNKNOWN, Author, Engagement, Kind, Mention
 from index.errors import MapError
 from index.tables import clean
@@ -20,9 +28,6 @@ from index.text import normalise
 
 MAX_TEXT = 100_000  # characters; the longest articles have a tenth of it, a broken quote can have megabytes
 MAX_LIST = 30
-TRACKING = re.compile(
-    r"utm_.*|spm|from|share_.*|xsec_.*|source|scene|wfr|isappinstalled|timestamp|sign|_t|refer_flag"
-)
 UNCLEAN = ("=", "'", "\ufeff", "\u200b", "")  # what Excel and exporters put in front of a value
 LONGEST_NULL = 12
 ARTICLES = {"rss_news", "wechat", "toutiao"}
@@ -30,7 +35,7 @@ REVIEWS = {
     "amazon", "tmall", "taobao", "jd", "pinduoduo", "shop", "dianping", "meituan", "eleme",
     "appstore", "googleplay", "apps",
 }  # fmt: skip
-COMMENT_TEXTS = ("评论内容", "回复", "回覆")  # how the header of a text column begins that holds comments
+COMMENT_TEXTS = ("评论", "評論", "留言", "回复", "回覆", "comment")  # begin the header of a text column of comments
 
 
 Fields = Callable[[str], Any]  # the cell of a field, None when the row does not fill it
@@ -58,7 +63,10 @@ class RowReader:
         self._headers = {column.field: header.cells[column.position] for column in header.columns}
         self._counters = [(c.field, c.unit) for c in header.columns if c.field in COUNTERS]
         self._is_comment = "comment_id" in self._headers or any(
-            c.field == "text" and c.header.startswith(COMMENT_TEXTS) for c in header.columns
+            c.field == "text" and normalise_header(c.header)[0].startswith(COMMENT_TEXTS) for c in header.columns
+        )
+        self._own_link = any(
+            c.field == "url" and normalise_header(c.header)[0] in OWN_LINKS for c in header.columns
         )
         self._nulls = vocabulary().nulls
 
@@ -70,13 +78,14 @@ class RowReader:
         title, text = self._words(get)
         url = _web_address(get("url"))
         platform = self._platform_of(get, url)
+        kind = self._kind(get, platform)
+        own = url if kind not in ANSWERS or self._own_link else None
         flags: list[str] = []
-        native = self._native_id(get, url, platform, flags)
+        native = self._native_id(get, own, platform, flags)
         counts = self._counts(get, flags)
         author = self._author(get, platform, counts.pop("followers", None))
         published = self._time(get, flags)
-        key = native or _canonical(url) or _fingerprint(platform, author, published, text, flags)
-        kind = self._kind(get, platform)
+        key = native or canonical(own, kind) or fingerprint(platform, author, published, text, flags, url)
         return Mention(
             id=f"{platform}:{key}",
             platform=platform,
@@ -236,33 +245,6 @@ def _web_address(cell: Any) -> str | None:
     except ValueError:
         return None
     return url if usable and len(url) <= 2000 and not re.search(r"\s", url) else None
-
-
-def _canonical(url: str | None) -> str | None:
-    """The address without what changes from share to share: tracking parameters, fragment, scheme, `www.`."""
-    if url is None:
-        return None
-    parts = urlsplit(url)
-    query = urlencode([(k, v) for k, v in parse_qsl(parts.query) if not TRACKING.fullmatch(k)])
-    return urlunsplit(("", (parts.hostname or "").removeprefix("www."), parts.path.rstrip("/"), query, ""))[2:]
-
-
-def id_in_url(url: str | None, platform: str) -> str | None:
-    """The native id a link of this platform carries."""
-    pattern = vocabulary().id_in_url.get(platform)
-    found = pattern.search(url) if pattern and url else None
-    if not found:
-        return None
-    code = found[1]
-    return weibo_mid(code) if platform == "weibo" and not code.isdigit() else code
-
-
-def _fingerprint(platform: str, author: Author | None, published: dt.datetime, text: str, flags: list[str]) -> str:
-    """What tells a row without id and link from others. A time the file does not hold is left out: touching
-    the file must not make every row new. Without an author the whole text counts, not only its start."""
-    time = "" if TIME_UNKNOWN in flags else published.isoformat()
-    seen = "|".join((platform, author.id if author else "", time, text[:200] if author else text))
-    return hashlib.sha1(seen.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
 
 
 def _linked(platform: str, cell: Any) -> str | None:

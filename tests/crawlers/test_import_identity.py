@@ -52,3 +52,34 @@ def test_tracking_parameters_do_not_make_a_link_another_mention(tmp_path: Path, 
 def test_a_number_of_a_review_is_its_id(tmp_path: Path, home: Settings, header: str) -> None:
     (review,), _ = read(write(tmp_path, "a.csv", f"编号,{header},评价内容\n1,R77,送得太慢了\n"), home)
     assert review.id == "import:R77"
+
+
+@pytest.mark.parametrize(
+    ("header", "link"),
+    [
+        ("评论内容,评论时间,用户昵称,笔记链接", "https://www.xiaohongshu.com/explore/64f0a1b2c3d4e5f6a7b8c9d0"),
+        ("评价内容,评价时间,买家昵称,链接", "https://item.jd.com/100.html"),
+        ("comment,published,author,url", "https://news.example/a"),
+        ("评论,时间,用户名,评论链接", "https://news.example/a#comment-{}"),
+    ],
+)
+def test_a_link_to_what_is_commented_on_makes_its_comments_no_single_one(
+    tmp_path: Path, home: Settings, header: str, link: str
+) -> None:
+    lines = (f"好喝{n},2026-08-14 09:00,甲,{link.format(n)}\n" for n in (1, 2))
+    path = write(tmp_path, "a.csv", f"{header}\n{''.join(lines)}")
+    good, _ = read(path, home)
+    assert len({m.id for m in good}) == 2
+    assert [m.id for m in read(path, home)[0]] == [m.id for m in good]
+
+
+def test_a_comment_that_was_edited_stays_the_one_its_own_link_names(tmp_path: Path, home: Settings) -> None:
+    text = "评论,时间,用户名,评论链接\n{},2026-08-14 09:00,甲,https://news.example/a#comment-1\n"
+    found = [read(write(tmp_path, "a.csv", text.format(said)), home)[0][0] for said in ("好喝", "不好喝")]
+    assert found[0].id == found[1].id
+
+
+def test_the_posts_of_a_site_that_is_one_page_are_told_apart(tmp_path: Path, home: Settings) -> None:
+    lines = "".join(f"很好,2026-08-01,https://m.example/app#/post/{n}\n" for n in (1, 2))
+    good, _ = read(write(tmp_path, "links.csv", "内容,时间,链接\n" + lines), home)
+    assert [m.id for m in good] == ["import:m.example/app#/post/1", "import:m.example/app#/post/2"]
