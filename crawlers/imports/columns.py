@@ -31,6 +31,7 @@ class Vocabulary(msgspec.Struct, frozen=True, kw_only=True):
     """columns.toml, read once. `fields` maps a normalised header to its fields with their priority."""
 
     nulls: frozenset[str]
+    totals: frozenset[str]
     footers: tuple[str, ...]
     ignored: frozenset[str]
     fields: dict[str, dict[str, int]]
@@ -81,6 +82,7 @@ def vocabulary() -> Vocabulary:
             fields.setdefault(normalise_header(name)[0], {}).setdefault(field, priority)
     return Vocabulary(
         nulls=frozenset(data["nulls"]),
+        totals=frozenset(data["totals"]),
         footers=tuple(data["footers"]),
         ignored=frozenset(normalise_header(name)[0] for name in data["ignored"]),
         fields=fields,
@@ -294,12 +296,6 @@ def _mean_length(values: Sequence[Any], test: Callable[[Any, Clock], bool], cloc
     if len(values) < 3 or sum(test(value, clock) for value in values) < 0.9 * len(values):
         return 0.0
     return sum(len(str(value)) for value in values) / len(values)
-
-
-def dates_put_day_first(values: Sequence[Any]) -> bool:
-    """Whether a column of 13/08/2026-like dates names the day first: one value above 12 in front tells."""
-    firsts = (re.match(r"(\d{1,2})[-/.]\d{1,2}[-/.]\d{4}", str(value)) for value in values)
-    return any(int(first[1]) > 12 for first in firsts if first)
 
 
 @lru_cache(maxsize=4096)

@@ -19,7 +19,6 @@ from crawlers.imports.columns import (
     Column,
     Found,
     Header,
-    dates_put_day_first,
     find_header,
     guess_columns,
     is_null,
@@ -29,7 +28,7 @@ from crawlers.imports.columns import (
     vocabulary,
 )
 from crawlers.imports.rows import RowReader
-from crawlers.imports.values import Clock
+from crawlers.imports.values import Clock, dates_put_day_first
 from crawlers.intake import Map
 from index.documents import Mention
 from index.errors import ImportFileError, MapError
@@ -119,6 +118,9 @@ def _sheets(
             failed.append((table.sheet or "", error))
     if not sheets:
         raise failed[0][1]
+    if any(sheet.clock.day_first for sheet in sheets):  # one program wrote them all
+        clock = msgspec.structs.replace(clock, day_first=True)
+        sheets = [msgspec.structs.replace(sheet, clock=clock) for sheet in sheets]
     return tuple(sheets), tuple(name for name, _ in failed)
 
 
@@ -128,9 +130,8 @@ def _sheet(table: Table, clock: Clock, settings: Settings, columns: Mapping[str,
     names = unique_headers(head[at].cells) if head else ()
     sample = [row.cells for row in head[at + 1 :] if not _says_nothing(row.cells, names)]
     cells = head[at].cells if head else []
-    clock = msgspec.structs.replace(
-        clock, day_first=dates_put_day_first([value for row in sample for value in row if isinstance(value, str)])
-    )
+    day_first = dates_put_day_first(chain(sample, (row.cells for row in table.rows)), len(sample))
+    clock = msgspec.structs.replace(clock, day_first=day_first)
     template = templates.find(settings, names)
     chosen = {**(template.columns if template else {}), **columns}
     header = _with_choices(cells, sample, clock, head[at].number if head else 0, chosen, bool(template))
@@ -279,7 +280,8 @@ def raws(plan: Plan) -> Iterator[tuple[Raw, str]]:
 def _raw(row: Row, header: Header) -> Raw | None:
     if row.error:
         return {UNREADABLE: row.cells[0] if row.cells else "", "reason": row.error}
-    if _says_nothing(row.cells, header.cells):
+    time = header.column("published_at")
+    if _says_nothing(row.cells, header.cells, time.position if time else None):
         return None
     cells = row.cells + [None] * (len(header.cells) - len(row.cells))
     raw = dict(zip(header.cells, cells, strict=False))
@@ -289,8 +291,8 @@ def _raw(row: Row, header: Header) -> Raw | None:
     return raw
 
 
-def _says_nothing(cells: Sequence[Any], header: Sequence[Any]) -> bool:
-    """A blank row, a footer such as 合计 or 仅展示前500条, or the header once more."""
+def _says_nothing(cells: Sequence[Any], header: Sequence[Any], time: int | None = None) -> bool:
+    """A blank row, a total, a note such as 仅展示前500条, or the header once more. `time`: the column of times."""
     first = next((cell for cell in cells if cell is not None and cell != ""), None)
     if first is None:
         return True
@@ -298,9 +300,14 @@ def _says_nothing(cells: Sequence[Any], header: Sequence[Any]) -> bool:
         return True
     if not isinstance(first, str):
         return False
-    start = first[:20].strip().lower().replace("：", ":")
+    start = first[:40].strip().lower().replace("：", ":")
     if not start:
         return all(clean(cell) is None for cell in cells)
-    return (
-        start.startswith(vocabulary().footers) and sum(isinstance(c, str) and bool(c.strip()) for c in cells) <= 2
-    )
+    if sum(isinstance(cell, str) and bool(cell.strip()) for cell in cells) > 2:
+        return False
+    timed = time is not None and time < len(cells) and not is_null(cells[time])
+    return _is_total(start) or (start.startswith(vocabulary().footers) and not timed)
+
+
+def _is_total(text: str) -> bool:
+    return re.sub(r"[\s:]*[\d,.]*\s*[条個个]?$", "", text) in vocabulary().totals

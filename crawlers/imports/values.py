@@ -9,6 +9,7 @@ import datetime as dt
 import math
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
@@ -136,6 +137,7 @@ _YEAR_FIRST = re.compile(
 _YEAR_LAST = re.compile(
     r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?:[\s,T]+(\d{1,2}):(\d{2})(?::(\d{2}))?\s*(am|pm)?)?", re.IGNORECASE
 )
+_DAY_OR_MONTH = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}\b")
 _AGO = re.compile(
     r"(\d{1,4}|一|半)\s*(?:个)?\s*(秒|分钟|分|小时|天|日|周|星期|月|年|s|sec|seconds?|m|mins?|minutes?|h|hours?|d|days?|w|weeks?|months?|years?)\s*(?:钟)?(?:之?前|ago)",
     re.IGNORECASE,
@@ -187,6 +189,21 @@ def _year_first(found: re.Match[str], clock: Clock) -> dt.datetime:
     guess = dt.datetime(local.year, *parts, tzinfo=clock.zone)
     # An export cannot hold posts of its own future: 12-30 in a file of January is last year's.
     return guess if guess <= local + dt.timedelta(days=1) else guess.replace(year=local.year - 1)
+
+
+def dates_put_day_first(rows: Iterable[Sequence[Any]], within: int) -> bool:
+    """Whether dates such as 03/08/2026 name the day first: a number above 12 tells. Rows are read until one does;
+    no more than `within` where no date is written so."""
+    ambiguous = False
+    for number, row in enumerate(rows, 1):
+        for value in row:
+            found = _DAY_OR_MONTH.match(value) if isinstance(value, str) else None
+            if found and (int(found[1]) > 12) != (int(found[2]) > 12):
+                return int(found[1]) > 12
+            ambiguous = ambiguous or found is not None
+        if number >= within and not ambiguous:
+            break
+    return False
 
 
 def _year_last(found: re.Match[str], clock: Clock) -> dt.datetime:

@@ -255,3 +255,30 @@ def test_replies_are_comments_by_their_header_and_by_their_kind(
     (post, reply), _ = read(write(tmp_path, "b.csv", f"內容,類型,{header}\n開箱,主題,12\n好正,回覆,0\n"), home)
     assert (post.text, post.kind, post.engagement.comments) == ("開箱", "post", 12 if len(header) == 2 else None)
     assert reply.kind == "comment"
+
+
+def test_a_text_that_begins_like_a_total_is_a_text(tmp_path: Path, home: Settings) -> None:
+    rows = [
+        ["内容", "点赞数", "时间"],
+        ["合计花了三百块，太贵了", 3, "2026-08-14"],
+        ["合计", 6, None],
+        ["共计 1 条"],
+    ]
+    good, bad = read(workbook(tmp_path, "a.xlsx", rows), home)
+    assert ([m.text for m in good], bad) == (["合计花了三百块，太贵了"], [])
+    text = (
+        "content,date\nTotal rip-off! never again,2026-08-14\n注:杯子是漏的,2026-08-14\n注:仅供内部使用\nTotal:,2\n"
+    )
+    good, bad = read(write(tmp_path, "b.csv", text), home)
+    assert ([m.text for m in good], bad) == (["Total rip-off! never again", "注:杯子是漏的"], [])
+
+
+def test_one_date_that_tells_the_day_from_the_month_tells_it_for_the_whole_file(
+    tmp_path: Path, home: Settings
+) -> None:
+    head = ["content", "date", "likes"]
+    path = workbook(tmp_path, "a.xlsx", [head, ["one", "13/08/2026", 1]], [head, ["two", "05/09/2026", 1]])
+    assert [f"{m.published_at:%m-%d}" for m in read(path, home)[0]] == ["08-12", "09-04"]
+    lines = "".join(f"text {n},{n % 12 + 1:02d}/08/2026,1\n" for n in range(200))
+    found, _ = read(write(tmp_path, "b.csv", f"content,date,likes\n{lines}last,31/08/2026,1\n"), home)
+    assert {m.published_at.month for m in found[1:]} <= {7, 8}
