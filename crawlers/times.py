@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from index.errors import MapError
 
-CHINA = timezone(timedelta(hours=8))
+CHINA = timezone(timedelta(hours=8), "CST")
+LONGEST = 100  # characters of what may be a time
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)  # before the public web: a default of some software, not a time
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _DATE = re.compile(
@@ -19,7 +20,45 @@ _AGO = re.compile(r"(\d{1,4})\s*(秒|分钟|分|半?小时|小时|天|second|min
 _UNITS = {"秒": 1, "分钟": 60, "分": 60, "小时": 3600, "天": 86_400, "second": 1, "minute": 60, "hour": 3600,
           "day": 86_400}  # fmt: skip
 _DAYS = {"今天": 0, "昨天": 1, "前天": 2, "today": 0, "yesterday": 1}
+_HALVES = re.compile(
+    r"(?:(上午|凌晨|早上)|(下午|中午|晚上))?\s*(?<!\d)(\d{1,2})([:时点]\d{1,2}(?:[:分]\d{1,2})?秒?分?)(?:\s*(?:(a)|(p))\.?m\b\.?)?",
+    re.IGNORECASE,
+)
+_ZONE_NAME = re.compile(r"([A-Z]{3,4})(?:\s+\d{4})?\s*$")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
+
+
+def on_24_hours(text: str) -> str:
+    """The same with "9:12 pm" and "下午9:12" as 21:12: readers of dates pass over the half of the day."""
+    return _HALVES.sub(_whole_day, text) if len(text) <= LONGEST else text
+
+
+def _whole_day(found: re.Match[str]) -> str:
+    before, after, hour, rest, am, pm = found.groups()
+    number = int(hour)
+    if (before or am) and number == 12:
+        number = 0
+    elif (after or pm) and number < (3 if after == "中午" else 12):
+        number += 12
+    else:
+        return found[0] if not (before or after or am or pm) else f" {hour}{rest}"
+    return f" {number:02d}{rest}"
+
+
+def mail_time(text: str, zone: ZoneInfo | timezone) -> datetime:
+    """RFC 822 and its relatives; without an offset in `zone`, and so with the name that the clocks there have: CST
+    is China's and America's. Raises ValueError."""
+    try:
+        moment = parsedate_to_datetime(on_24_hours(text))
+        local = moment.replace(tzinfo=zone)
+        named = _ZONE_NAME.search(text)
+        if named and named[1] == local.tzname():
+            return local
+    except (TypeError, IndexError, OverflowError) as error:
+        raise ValueError(f"{text[:40]!r} is not a time") from error
+    if moment.tzinfo is None and text.rstrip().endswith("-0000"):  # RFC 5322: UTC, of a place it does not tell
+        return moment.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else local
 
 
 def from_iso(text: str, zone: ZoneInfo | timezone = CHINA) -> datetime:
@@ -40,12 +79,11 @@ def from_epoch(seconds: int) -> datetime:
 
 
 def from_mail(text: str, zone: ZoneInfo | timezone = CHINA) -> datetime:
-    """RFC 822 and its relatives: "Fri, 14 Aug 2026 09:12:03 +0800"; without an offset in `zone`."""
+    """See `mail_time`: "Fri, 14 Aug 2026 09:12:03 +0800"."""
     try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        return _sane(mail_time(text, zone), text)
+    except ValueError as error:
         raise MapError(f"{text[:60]!r} is not a mail time.") from error
-    return _sane(moment if moment.tzinfo else moment.replace(tzinfo=zone), text)
 
 
 def from_weibo(text: str) -> datetime:
@@ -62,7 +100,7 @@ def from_board(text: str, now: datetime, zone: ZoneInfo | timezone = CHINA) -> d
 
     `now` is when the page was read.
     """
-    text = text.strip()
+    text = on_24_hours(text).strip()
     for read in (_ago, _named_day, _written):
         if moment := read(text, now.astimezone(zone)):
             return _sane(moment, text)

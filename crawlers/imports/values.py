@@ -10,12 +10,13 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+
+from crawlers.times import LONGEST, mail_time, on_24_hours
 
 EXCEL_DAY_ZERO = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - a wall clock, as Excel keeps it
 EXCEL_DAYS = (18_264.0, 73_051.0)  # 1950-01-01 .. 2100-01-01
@@ -131,19 +132,16 @@ def _from_number(number: float) -> dt.datetime:
 
 _YEAR_FIRST = re.compile(
     r"(?:(\d{4})[-/.年])?\s*(\d{1,2})[-/.月]\s*(\d{1,2})[日号]?(?:\([^)]*\))?[\sT]*"
-    r"(上午|下午|凌晨|早上|中午|晚上)?\s*(?:(\d{1,2})[:时点](\d{1,2})(?:[:分](\d{1,2})(?:\.\d+)?秒?|分)?)?\s*(am|pm)?",
-    re.IGNORECASE,
+    r"(?:(\d{1,2})[:时点](\d{1,2})(?:[:分](\d{1,2})(?:\.\d+)?秒?|分)?)?"
 )
-_YEAR_LAST = re.compile(
-    r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?:[\s,T]+(\d{1,2}):(\d{2})(?::(\d{2}))?\s*(am|pm)?)?", re.IGNORECASE
-)
+_YEAR_LAST = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?:[\s,T]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 _DAY_OR_MONTH = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}\b")
 _AGO = re.compile(
     r"(\d{1,4}|一|半)\s*(?:个)?\s*(秒|分钟|分|小时|天|日|周|星期|月|年|s|sec|seconds?|m|mins?|minutes?|h|hours?|d|days?|w|weeks?|months?|years?)\s*(?:钟)?(?:之?前|ago)",
     re.IGNORECASE,
 )
 _DAY = re.compile(
-    r"(今天|昨天|前天|today|yesterday)(?:\s*at)?\s*(?:(\d{1,2}):(\d{2})(?::(\d{2}))?)?", re.IGNORECASE
+    r"(今天|昨天|前天|today|yesterday)(?:,|\s*at)?\s*(?:(\d{1,2}):(\d{2})(?::(\d{2}))?)?", re.IGNORECASE
 )
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "月": 2_592_000, "年": 31_536_000}
 _UNIT_LETTER = {"秒": "s", "分": "m", "小": "h", "天": "d", "日": "d", "周": "w", "星": "w"}
@@ -155,34 +153,27 @@ _WRITTEN = (
     "%b %d, %Y %H:%M",
     "%d %b %Y",
     "%d %B %Y",
-    "%Y-%m-%d %H:%M:%S %Z",
 )
 
 
 def _from_text(text: str, clock: Clock) -> dt.datetime:
+    if len(text) > LONGEST:
+        raise ValueError(f"{text[:40]!r} is not a time")
     if re.fullmatch(r"\d+(\.\d+)?(e\+?\d+)?", text, re.IGNORECASE) and len(text) < 25:
         return _from_number(float(text))
-    text = re.sub(r"^(发布于|编辑于|发表于|更新于)\s*", "", text)
+    text = on_24_hours(re.sub(r"^(发布于|编辑于|发表于|更新于)\s*", "", text)).strip()
     if found := _YEAR_FIRST.fullmatch(text):
         return _year_first(found, clock)
     if found := _YEAR_LAST.fullmatch(text):
         return _year_last(found, clock)
     if relative := _relative(text, clock):
         return relative
-    return _written(text)
-
-
-def _hour(hour: str | None, half: str | None) -> int:
-    number = int(hour or 0)
-    half = (half or "").lower()
-    if half in ("pm", "下午", "晚上") and number < 12:
-        return number + 12
-    return 0 if half in ("am", "上午", "凌晨") and number == 12 else number
+    return _written(text, clock.zone)
 
 
 def _year_first(found: re.Match[str], clock: Clock) -> dt.datetime:
-    year, month, day, half, hour, minute, second, am_pm = found.groups()
-    parts = (int(month), int(day), _hour(hour, half or am_pm), int(minute or 0), int(second or 0))
+    year, month, day, hour, minute, second = found.groups()
+    parts = (int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
     if year:
         return dt.datetime(int(year), *parts)  # noqa: DTZ001 - read_time adds the zone
     local = clock.exported_at.astimezone(clock.zone)
@@ -207,10 +198,10 @@ def dates_put_day_first(rows: Iterable[Sequence[Any]], within: int) -> bool:
 
 
 def _year_last(found: re.Match[str], clock: Clock) -> dt.datetime:
-    first, second, year, hour, minute, seconds, half = found.groups()
+    first, second, year, hour, minute, seconds = found.groups()
     day_first = clock.day_first or int(first) > 12
     day, month = (first, second) if day_first else (second, first)
-    parts = (int(month), int(day), _hour(hour, half), int(minute or 0), int(seconds or 0))
+    parts = (int(month), int(day), int(hour or 0), int(minute or 0), int(seconds or 0))
     return dt.datetime(int(year), *parts)  # noqa: DTZ001 - read_time adds the zone
 
 
@@ -230,7 +221,7 @@ def _relative(text: str, clock: Clock) -> dt.datetime | None:
     return None
 
 
-def _written(text: str) -> dt.datetime:
+def _written(text: str, zone: ZoneInfo) -> dt.datetime:
     """RFC 822, ctime as Weibo prints it, and English dates."""
     for form in _WRITTEN:
         try:
@@ -238,13 +229,9 @@ def _written(text: str) -> dt.datetime:
         except ValueError:
             continue
     try:
-        return dt.datetime.fromisoformat(text)
+        return dt.datetime.fromisoformat(re.sub(r"\s*(UTC|GMT)$", "Z", text))
     except ValueError:
-        pass
-    try:
-        return parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError) as error:
-        raise ValueError(f"{text[:40]!r} is not a time") from error
+        return mail_time(text, zone)
 
 
 _ROUNDED_ID = re.compile(r"\d(\.\d+)?[eE]\+?\d{1,2}")
