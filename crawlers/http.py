@@ -8,14 +8,14 @@ Blocked. Messages never carry the query of an address, where tokens travel.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import ssl
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,16 +26,17 @@ from protego import Protego
 
 from crawlers.addresses import origin_of, resolve_public
 from index.errors import AuthFailed, Blocked, Retry, SourceError, Throttled
+from index.waits import retry_after
 
-DEFAULT_WAIT = 60.0  # seconds after a 429 that names no time
-LONGEST_WAIT = 86_400.0  # a site that asks for more is asked again after a day
 REFUSALS = frozenset({403, 412, 418, 432, 461, 471, 521})  # what sites answer to machines they do not want
+Allowed = Callable[[str], Awaitable[None]]  # raises for an address that may not be read
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds, bytes and counts. `delay` is the least time between two requests to one host; `per_host` how
-    many may be under way there; `retries` how often a GET that failed in passing is repeated at once."""
+    many may be under way there; `retries` how often a GET that failed in passing is repeated at once; `robots`
+    how long a robots.txt counts (RFC 9309, section 2.4)."""
 
     connect: float = 10.0
     read: float = 30.0
@@ -46,6 +47,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     backoff: float = 0.5
     delay: float = 1.0
     per_host: int = 1
+    robots: float = 86_400.0
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,21 +104,6 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
 
 
-def retry_after(headers: Mapping[str, str], default: float = DEFAULT_WAIT) -> float:
-    """Seconds that a Retry-After header asks for (a number or an HTTP date), within 0..LONGEST_WAIT."""
-    value = headers.get("retry-after", "").strip()
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(value)
-        except (ValueError, TypeError):
-            return default
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = (aware - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), LONGEST_WAIT) if seconds == seconds else default
-
-
 class Client:
     """One per source. `origins` are addresses of the source's own settings ("http://10.0.0.5:8080/x"): only
     there may a private or loopback address be fetched; links found in content may not lead to one."""
@@ -133,11 +120,13 @@ class Client:
         self.agent = agent or user_agent()
         self._pace = pace or Pace()
         self._origins = {origin_of(url) for url in origins}
-        self._robots: dict[str, Protego] = {}
+        self._robots: dict[str, tuple[float, Protego]] = {}
         times = httpx.Timeout(self.limits.read, connect=self.limits.connect)
         # An explicit transport: connections go where the address check looked, past proxies of the environment.
         transport = httpx.AsyncHTTPTransport(verify=_certificates())
-        self._http = httpx.AsyncClient(timeout=times, transport=transport, trust_env=False)
+        # No cookies: sites behind one address, which is all the jar would see, would be told each other's.
+        cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+        self._http = httpx.AsyncClient(timeout=times, transport=transport, cookies=cookies, trust_env=False)
 
     def trust(self, url: str) -> None:
         """Count an address of the settings as the source's own."""
@@ -154,38 +143,52 @@ class Client:
         """GET with retries. Returns 2xx and 304, and the statuses in `answers` (error bodies that the caller
         reads itself). Raises SourceError subclasses."""
         target = str(httpx.URL(url, params=params)) if params else url
+        return await self._tried(target, headers or {}, answers, self._anywhere)
+
+    async def page(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:
+        """GET of a page meant for people: only where robots.txt allows it. Raises Blocked where it does not."""
+        return await self._tried(url, headers or {}, (), self._allowed)
+
+    async def _tried(
+        self, url: str, headers: Mapping[str, str], answers: Collection[int], allowed: Allowed
+    ) -> Response:
+        await allowed(url)
         for attempt in range(self.limits.retries + 1):
             if attempt:
                 await asyncio.sleep(self.limits.backoff * 2**attempt * random.uniform(0.5, 1.0))
             try:
-                return _judged(await self._follow(target, headers or {}), answers)
+                return _judged(await self._follow(url, headers, allowed), answers)
             except Retry:
                 if attempt == self.limits.retries:
                     raise
         raise AssertionError("unreachable")
 
-    async def page(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:
-        """GET of a page meant for people: only where robots.txt allows it. Raises Blocked where it does not."""
+    async def _anywhere(self, url: str) -> None:
+        """For data, which is offered to programs."""
+
+    async def _allowed(self, url: str) -> None:
         robots = await self._robots_of(url)
         if not robots.can_fetch(url, self.agent):
             raise Blocked(f"robots.txt of {urlsplit(url).hostname} does not allow {shown(url)}.")
-        return await self.get(url, headers=headers)
 
     async def _robots_of(self, url: str) -> Protego:
-        origin = origin_of(url)
-        if origin not in self._robots:
-            answer = await self.get(f"{origin}/robots.txt", answers=range(400, 500))
-            rules = answer.body.decode("utf-8", "replace") if answer.status < 400 else ""
-            self._robots[origin] = Protego.parse(rules)
-        return self._robots[origin]
+        origin, now = origin_of(url), time.monotonic()
+        read_at, robots = self._robots.get(origin, (-math.inf, None))
+        if robots is None or now - read_at > self.limits.robots:
+            # 404 and the like mean that there is none; 429 is said of the site.
+            answer = await self.get(f"{origin}/robots.txt", answers={*range(400, 500)} - {429})
+            robots = Protego.parse(answer.body.decode("utf-8", "replace") if answer.status < 400 else "")
+            self._robots[origin] = (now, robots)
+        return robots
 
-    async def _follow(self, url: str, headers: Mapping[str, str]) -> Response:
+    async def _follow(self, url: str, headers: Mapping[str, str], allowed: Allowed) -> Response:
         for _ in range(self.limits.redirects + 1):
             response = await self._once(url, headers)
             location = response.headers.get("location")
             if response.status not in _REDIRECTS or not location:
                 return response
             url = _joined(url, location)
+            await allowed(url)
         raise SourceError(f"{shown(url)} redirects more than {self.limits.redirects} times.")
 
     async def _once(self, url: str, headers: Mapping[str, str]) -> Response:
@@ -201,11 +204,15 @@ class Client:
     async def _request(self, url: str, headers: Mapping[str, str]) -> httpx.Request:
         """The request, its connection pinned to an address that was checked (else the name could resolve to
         another one a moment later)."""
-        sent = {"User-Agent": self.agent, "Accept-Encoding": "gzip, deflate", **headers}
+        named = {"User-Agent": self.agent, "Accept-Encoding": "gzip, deflate", **headers}
+        sent = httpx.Headers(named, encoding="utf-8")
+        try:
+            target = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise SourceError(f"{url[:200]!r} is not an address: {error}") from error
         if origin_of(url) in self._origins:
-            return self._http.build_request("GET", url, headers=sent)
+            return self._http.build_request("GET", target, headers=sent)
         address = await resolve_public(url)
-        target = httpx.URL(url)
         sent["Host"] = target.netloc.decode("ascii")
         pinned = target.copy_with(host=address)
         return self._http.build_request("GET", pinned, headers=sent, extensions={"sni_hostname": target.host})
@@ -246,7 +253,7 @@ def _judged(response: Response, answers: Collection[int]) -> Response:
     if status in answers or 200 <= status < 300 or status == 304:
         return response
     if status == 429 or (status == 503 and "retry-after" in response.headers):
-        seconds = retry_after(response.headers)
+        seconds = retry_after(response.headers.get("retry-after", ""))
         raise Throttled(f"{place} asks to wait {seconds:.0f} s.", seconds)
     if status >= 500 and status not in REFUSALS:
         raise Retry(f"{place} answered {status}.")

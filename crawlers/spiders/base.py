@@ -12,8 +12,9 @@ import scrapy
 from scrapy.exceptions import CloseSpider, IgnoreRequest
 from scrapy.http import Response
 
-from crawlers.http import REFUSALS, retry_after, shown
+from crawlers.http import REFUSALS, shown
 from index.sources import ErrorKind
+from index.waits import retry_after
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,8 +83,7 @@ class SiteSpider(scrapy.Spider):  # type: ignore[misc]  # Scrapy is not analysed
         if status in (404, 410):
             return False
         if status == 429 or status == 503:
-            headers = {"retry-after": response.headers.get("Retry-After", b"").decode("latin-1")}
-            seconds = retry_after(headers)
+            seconds = retry_after(response.headers.get("Retry-After", b"").decode("latin-1"))
             self.stop("throttled", f"{place} asks to wait {seconds:.0f} s.", seconds)
         if status in (401, 403) or status in REFUSALS:
             self.stop("blocked", f"{place} refuses ({status}). Open it in a browser and see what the site wants.")

@@ -11,12 +11,13 @@ from typing import ClassVar
 import msgspec
 
 from crawlers.connector import FetchPage, Raw
-from crawlers.http import DEFAULT_WAIT, Client
+from crawlers.http import Client
 from crawlers.spiders.base import Job, Outcome, Trouble
 from index import log
 from index.documents import Mention
 from index.errors import AuthFailed, Blocked, Retry, SourceError, Throttled
 from index.settings import Source
+from index.waits import DEFAULT_WAIT
 
 LONGEST_RUN = 1_200.0  # seconds; Scrapy itself ends a run before (CLOSESPIDER_TIMEOUT)
 DELAY = 3.0  # seconds between requests unless the source says otherwise

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from crawlers.addresses import is_public, origin_of
-from crawlers.http import Client, Limits, Pace, retry_after, shown, user_agent
+from crawlers.http import Client, Limits, Pace, shown, user_agent
 from index.errors import AuthFailed, Blocked, Retry, SourceError, Throttled
+from index.waits import retry_after
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -227,12 +228,12 @@ def test_large_numbers_stay_exact(server: Server) -> None:
     [("7", 7), ("0", 0), ("-5", 0), ("999999", 86_400), ("soon", 60), ("", 60), ("nan", 60), ("inf", 86_400)],
 )
 def test_retry_after_as_a_number(value: str, seconds: float) -> None:
-    assert retry_after({"retry-after": value}) == seconds
+    assert retry_after(value) == seconds
 
 
 def test_retry_after_as_a_date() -> None:
     moment = datetime.now(UTC) + timedelta(hours=1)
-    assert 3000 < retry_after({"retry-after": format_datetime(moment, usegmt=True)}) <= 3600
+    assert 3000 < retry_after(format_datetime(moment, usegmt=True)) <= 3600
 
 
 def test_pages_are_read_only_where_robots_allow(server: Server) -> None:
@@ -274,3 +275,64 @@ def test_requests_to_one_host_keep_their_distance(server: Server) -> None:
 
 def test_an_address_is_shown_without_its_secrets() -> None:
     assert shown("https://me:pass@x.cn:8443/feed?token=1#f") == "https://x.cn:8443/feed"
+
+
+@pytest.mark.parametrize("path", ["/a\x7f", "/a\x00", "/" + "a" * 70_000])
+def test_an_address_that_nobody_can_ask_for_is_an_error_of_the_source(server: Server, path: str) -> None:
+    with pytest.raises(SourceError):
+        get(server, server.url + path)
+
+
+def test_what_a_server_said_is_said_back_as_it_was(server: Server) -> None:
+    """A validator may hold bytes beyond ASCII (RFC 9110, section 8.8.3)."""
+    tag = '"café"'.encode().decode("latin-1")  # as the test's server writes and reads headers
+    url = server.put("/x", (200, {"ETag": tag}, b"feed"))
+    get(server, url, headers={"If-None-Match": get(server, url).headers["etag"]})
+    assert server.asked[-1][1]["if-none-match"] == tag
+
+
+def test_no_cookie_is_kept(server: Server) -> None:
+    """Two sites behind one address would be told each other's."""
+    url = server.put("/x", (200, {"Set-Cookie": "id=7"}, b"x"))
+
+    async def twice(client: Client) -> None:
+        await client.get(url)
+        await client.get(url)
+
+    using(server, twice)
+    assert [headers.get("cookie") for _, headers in server.asked] == [None, None]
+
+
+def test_a_redirect_leads_nowhere_that_robots_close(server: Server) -> None:
+    server.put("/robots.txt", (200, {}, b"User-agent: *\nDisallow: /private/\n"))
+    server.put("/private/b", (200, {}, b"page"))
+    url = server.put("/a", (302, {"Location": "/private/b"}, b""))
+    with pytest.raises(Blocked, match="robots"):
+        using(server, lambda client: client.page(url))
+    assert "/private/b" not in [path for path, _ in server.asked]
+
+
+def test_a_site_that_is_asked_too_often_is_not_one_without_robots(server: Server) -> None:
+    server.put("/robots.txt", (429, {"Retry-After": "7"}, b""))
+    url = server.put("/a", (200, {}, b"page"))
+    with pytest.raises(Throttled):
+        using(server, lambda client: client.page(url))
+
+
+@pytest.mark.parametrize(
+    "value", ["Fri, 14 Aug 2026 09:12:03 +99999999999999999999", "Fri, 14 Aug 99999 09:12:03 GMT"]
+)
+def test_a_date_beyond_all_dates_is_no_wish_to_wait(value: str) -> None:
+    assert retry_after(value) == 60
+
+
+def test_a_robots_file_that_changed_is_obeyed(server: Server) -> None:
+    server.put("/robots.txt", (404, {}, b""), (200, {}, b"User-agent: *\nDisallow: /"))
+    url = server.put("/a", (200, {}, b"page"))
+
+    async def twice(client: Client) -> None:
+        await client.page(url)
+        with pytest.raises(Blocked, match="robots"):
+            await client.page(url)
+
+    using(server, twice, Limits(delay=0, robots=0))

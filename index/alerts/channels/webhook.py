@@ -19,7 +19,6 @@ import hmac
 import ipaddress
 import re
 import time
-from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -31,12 +30,11 @@ from index.documents import Case, Record
 from index.errors import AuthFailed, Blocked, Retry, SettingsError, SourceError, Throttled
 from index.settings import Channel as ChannelSettings
 from index.settings import Settings
+from index.waits import retry_after
 
 TIMEOUT = 10.0  # seconds for the whole exchange; `options.timeout` changes it
 TOLERANCE = 300  # seconds a signature stays valid: clocks differ, but an old delivery cannot be played again
 LONGEST_ANSWER = 64 * 1024  # a yes needs no more
-DEFAULT_WAIT = 60.0  # seconds after a 429 that names no time
-LONGEST_WAIT = 86_400.0
 _NUMBER = re.compile("-?[0-9]{1,20}")
 _CODES = ("errcode", "err_code", "error_code", "code", "StatusCode")
 _PASSING = frozenset({408, 425, 500, 502, 503, 504})
@@ -117,7 +115,7 @@ def verify(secret: str, header: str, body: bytes, now: float | None = None) -> b
 def fault_of(status: int, headers: httpx.Headers, answer: bytes) -> SourceError | None:
     """What is wrong with an answer; None when it says yes. Pure."""
     if status == 429 or (status == 503 and "retry-after" in headers):
-        return Throttled(f"The receiver asks to wait (HTTP {status}).", _seconds(headers.get("retry-after", "")))
+        return Throttled(f"The receiver asks to wait (HTTP {status}).", retry_after(headers.get("retry-after", "")))
     if status in _PASSING:
         return Retry(f"The receiver has a fault (HTTP {status}).")
     if status in (401, 403):
@@ -152,18 +150,6 @@ def error_in(answer: bytes) -> str | None:
 def _short(said: dict[str, Any], what: str) -> str:
     message = next((said[name] for name in ("errmsg", "msg", "message", "error") if said.get(name)), "")
     return f"{what} {message!s:.200}".strip() if message else what
-
-
-def _seconds(value: str) -> float:
-    """Retry-After as a number of seconds or an HTTP date."""
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, TypeError, OverflowError):
-            return DEFAULT_WAIT
-    return min(max(seconds, 0.0), LONGEST_WAIT) if seconds == seconds else DEFAULT_WAIT
 
 
 def _mac(secret: str, at: str, body: bytes) -> str:
