@@ -66,10 +66,12 @@ class RssNews:
             return FetchPage(items=[], cursor=cursor, wait=cursor.get("wait"))
         feed = await asyncio.to_thread(read_feed, response)
         known: dict[str, list[str]] = dict(cursor.get("known", {}))
-        news = [entry for entry in feed.entries if known.get(_key(entry), [""])[0] != _mark(entry)]
+        fresh, failed = _news(feed.entries, known)
+        news = [*fresh, *failed]
         batch = news[:ARTICLES] if self._full_text else news
         items = [await self._item(feed, entry, known) for entry in batch]
-        return self._page(cursor, feed, response, items, known, left=len(news) - len(batch))
+        # What has failed is left to the next poll: a site in trouble is not asked for it on and on.
+        return self._page(cursor, feed, response, items, known, left=max(len(fresh) - len(batch), 0))
 
     def _page(
         self,
@@ -86,6 +88,8 @@ class RssNews:
         kept = dict(list(known.items())[-REMEMBERED:])
         # The validators of the first page count, but only once everything behind it is taken.
         validators = cursor.get("validators", _validators(response) if feed.whole else {})
+        if _news(feed.entries, known)[1]:
+            validators = {}  # an unchanged feed must come again for the articles that failed
         wait = cursor.get("wait") or feed.wait
         pages = cursor.get("pages", 0) + (not left)
         following = cursor.get("page") if left else feed.next if items and pages < self._max_pages else None
@@ -141,7 +145,7 @@ class RssNews:
                 title=facts.title,
                 text=text if text != facts.title else "",
                 published_at=published,
-                version=version_of(updated) if updated and updated > published else 0,
+                version=version_of(updated) if updated else 0,
                 url=facts.link,
                 author=_author(site, facts, feed.text("title")),
                 engagement=Engagement(comments=facts.comments),
@@ -161,6 +165,21 @@ class RssNews:
             if moment <= first_seen + _AHEAD:
                 return moment
         return None
+
+
+def _news(entries: Sequence[Raw], known: dict[str, list[str]]) -> tuple[list[Raw], list[Raw]]:
+    """New and changed entries, and those whose article failed in passing, the longest ago first."""
+    fresh: list[Raw] = []
+    failed: dict[int, Raw] = {}
+    places = {key: place for place, key in enumerate(known)}
+    for entry in entries:
+        key = _key(entry)
+        mark = known[key][0] if key in known else None
+        if mark == "":
+            failed[places[key]] = entry
+        elif mark != _mark(entry):
+            fresh.append(entry)
+    return fresh, [failed[place] for place in sorted(failed)]
 
 
 def _author(site: str, facts: Facts, feed_title: str | None) -> Author:

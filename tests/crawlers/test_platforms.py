@@ -126,9 +126,31 @@ def test_an_article_that_failed_in_passing_is_read_next_time(replica: Replica, r
     reader = reading("/brief.xml", full_text=True)
     first = {m.title: m for m in reader.poll()}
     assert first["新闻2"].text.endswith("…")
-    reader.cursor["headers"] = {}  # the feed itself has not changed; some other entry makes it come again
-    (again,) = reader.poll()
+    (again,) = reader.poll()  # though the feed itself has not changed
     assert (again.id, "价格不会调整" in again.text) == (first["新闻2"].id, True)
+    reader.poll()
+    assert reader.pages[0].cursor == reader.cursor  # 304 from now on
+
+
+def test_articles_that_fail_are_asked_for_once_a_poll_and_hold_up_no_others(replica: Replica, reading: Make) -> None:
+    for number in range(6, 46):
+        replica.add(article(number))
+    for number in range(1, 26):  # more than are fetched in one go
+        replica.fault(f"/news/n{number}.html", Fault.throttled(60), times=1_000)
+    reader = reading("/brief.xml", full_text=True)
+    found = {m.title: m for m in reader.poll()}
+    assert len(found) == 45
+    assert all("价格不会调整" in found[f"新闻{number}"].text for number in range(26, 46))
+    assert len([path for path in replica.requests if path.startswith("/news/")]) <= 45 + 20
+
+
+def test_an_edit_that_a_cache_shows_late_is_a_higher_version(replica: Replica, reading: Make) -> None:
+    """It was made before the last poll, which still got the old text."""
+    reader = reading("/atom.xml")
+    before = {m.id: m.version for m in reader.poll()}
+    replica.add(article(3, title="新闻3（更正）", edited_at=NOW - timedelta(minutes=5)))
+    (after,) = reader.poll()
+    assert after.version > before[after.id] > 0
 
 
 def test_a_link_into_the_own_network_is_not_fetched(replica: Replica, reading: Make) -> None:
