@@ -15,6 +15,7 @@ from dashboard.commands.replay import map_of
 from dashboard.filters import Step
 from dashboard.folding import FoldedPage, next_page
 from dashboard.handles import Desk, State, desk, keep
+from dashboard.rising import Said
 from index import audit
 from index.audit import AuditEntry
 from index.categories import OVERALL
@@ -163,20 +164,21 @@ def _replay(settings: Settings, ids: Sequence[int]) -> tuple[int, int]:
         return done.again, done.kept
 
 
-def texts(query: MentionQuery, slices: int, per_slice: int) -> list[str]:
-    """A sample of what was said, spread over the time of `query`."""
+def texts(query: MentionQuery, slices: int, per_slice: int) -> list[Said]:
+    """A sample of what was said and by whom, spread over the time of `query`."""
     return _texts(desk(), desk().state(), query, slices, per_slice)
 
 
 @keep()
-def _texts(_desk: Desk, state: State, query: MentionQuery, slices: int, per_slice: int) -> list[str]:  # noqa: ARG001
+def _texts(_desk: Desk, state: State, query: MentionQuery, slices: int, per_slice: int) -> list[Said]:  # noqa: ARG001
     start, end = query.since or EPOCH, query.until or datetime.now(UTC)
     step = (end - start) / slices
-    found: list[str] = []
+    found: list[Said] = []
     for i in range(slices):
         piece = structs.replace(query, since=start + i * step, until=start + (i + 1) * step)
         page = _desk.ask(_desk.store.search, piece, limit=per_slice, highlight=False)
-        found += [hit.record.mention.full_text for hit in page.hits]
+        said = (hit.record.mention for hit in page.hits)
+        found += [Said(mention.full_text, mention.author.id if mention.author else None) for mention in said]
     return found
 
 

@@ -180,13 +180,37 @@ def test_changes_name_what_clearly_moved_and_nothing_else():
     assert news.changes(now, before, 1000, 0) == []
 
 
+def said(*texts: str) -> list[rising.Said]:
+    """Each by an author of its own."""
+    return [rising.Said(text, f"weibo:{number}") for number, text in enumerate(texts)]
+
+
+BEFORE = said(*["星云奶茶真的很好喝呢"] * 40)
+
+
 def test_rising_words_are_whole_words_and_not_the_brand():
-    now = ["星云奶茶今天杯盖漏了一地"] * 12 + ["星云奶茶真的很好喝呢"] * 30
-    before = ["星云奶茶真的很好喝呢"] * 40
-    found = [r.word for r in rising.rising_words(now, before, known=["星云奶茶"])]
-    assert any("杯盖" in word for word in found)
-    assert not any("奶茶" in word for word in found)
-    assert not any("好喝" in word for word in found)
+    now = said(*["星云奶茶今天杯盖漏了一地"] * 12, *["星云奶茶真的很好喝呢"] * 30)
+    assert [r.word for r in rising.rising_words(now, BEFORE, known=["星云奶茶"])] == ["今天杯盖漏了一地"]
+
+
+def test_one_sentence_of_many_is_one_phrase_and_not_its_pieces():
+    advert = ["加微信领红包，全场包邮！名额有限", "加微信领红包，全场包邮！快来"] * 6
+    shouted = ["Paid full price and it broke"] * 9
+    others = ["这里的红豆冰好吃", "杯盖漏了"] * 8
+    found = [r.word for r in rising.rising_words(said(*advert, *shouted, *others), BEFORE)]
+    assert sorted(found) == ["Paid full price and it broke", "加微信领红包", "杯盖漏", "红豆冰好吃"]
+
+
+def test_what_one_author_repeats_is_not_rising():
+    loud = [rising.Said("店长欠薪不还", "weibo:1")] * 20
+    assert rising.rising_words([*loud, *BEFORE], BEFORE) == []
+    (found,) = rising.rising_words([*loud, rising.Said("店长欠薪不还！", "weibo:2"), *BEFORE], BEFORE)
+    assert found.word == "店长欠薪不还"
+
+
+def test_a_rising_phrase_is_spelt_as_people_write_it():
+    now = said(*["杯蓋漏晒 iPhone都濕埋"] * 9)
+    assert [r.word for r in rising.rising_words(now, BEFORE)] == ["杯蓋漏晒 iPhone都濕埋"]
 
 
 @pytest.mark.parametrize(
