@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import address, filters, news, queries, rising, safe, words
 from dashboard.filters import Window
-from dashboard.four_numbers import compared
+from dashboard.four_numbers import before_text
 from dashboard.panels import MENTIONS, open_mentions, part
 from dashboard.words import t
 from index.stores.protocol import SentimentCounts
@@ -15,7 +15,7 @@ SLICES, PER_SLICE = 4, 150  # the sample of texts that rising words are counted 
 
 
 def draw(window: Window, total: int, before: SentimentCounts | None) -> None:
-    with part(t("overview.changed", before=compared())):
+    with part(t("overview.changed", before=before_text())):
         if before is None or not before.total:
             st.caption(t("overview.changed_first"))
             return

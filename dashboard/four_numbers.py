@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import streamlit as st
 
@@ -11,6 +11,9 @@ from dashboard.filters import Window
 from dashboard.panels import MENTIONS
 from dashboard.words import t
 from index.stores.protocol import Bucket, SentimentCounts
+
+Colour = Literal["gray", "green", "red"]
+Arrow = Literal["off", "up", "down"]
 
 
 def draw(window: Window, steps: list[Bucket], counts: SentimentCounts, before: SentimentCounts | None) -> None:
@@ -23,21 +26,40 @@ def draw(window: Window, steps: list[Bucket], counts: SentimentCounts, before: S
 
 def number(
     key: str, value: str, link: str, *, delta: str | None = None, note: str | None = None,
-    colour: Literal["off", "normal", "red"] = "off", series: list[float] | None = None, page: str = MENTIONS,
+    colour: Colour = "gray", arrow: Arrow = "off", series: list[float] | None = None, page: str = MENTIONS,
     **choices: Any,
 ) -> None:  # fmt: skip
     """A number with its comparison and course; the whole card opens what is behind it."""
     with st.container(border=True, key=f"open-{key}", gap="xxsmall", height="stretch"):
         st.metric(
-            t(f"overview.{key}"), value, delta, delta_color=colour, delta_description=note,
-            delta_arrow="off" if colour == "red" else "auto",  # how many are late is no change
+            t(f"overview.{key}"), value, delta, delta_color=colour, delta_description=note, delta_arrow=arrow,
             chart_data=series if series and len(series) > 2 else None, chart_type="area",
             help=t(f"overview.{key}_help"),
         )  # fmt: skip
         st.page_link(page, label=link, query_params=address.link(**choices))
 
 
-def compared() -> str:
+class Compared(TypedDict):
+    """How a number changed against the period before, as `number` shows it; empty when there is none."""
+
+    delta: str | None
+    note: str | None
+    colour: Colour
+    arrow: Arrow
+
+
+def compared(change: float | None, said: str = "{}", *, good: bool = False) -> Compared:
+    """`said` holds the change. `good`: more is better, so that a change has a colour. Streamlit
+    itself would tell up from down by an ASCII minus only."""
+    if change is None:
+        return Compared(delta=None, note=None, colour="gray", arrow="off")
+    step = round(change)
+    colour: Colour = "gray" if not good or not step else "green" if step > 0 else "red"
+    arrow: Arrow = "off" if not step else "up" if step > 0 else "down"
+    return Compared(delta=said.format(words.signed(change)), note=before_text(), colour=colour, arrow=arrow)
+
+
+def before_text() -> str:
     return t(f"period_before.{st.session_state['period']}")
 
 
@@ -45,8 +67,7 @@ def mentions_number(steps: list[Bucket], counts: SentimentCounts, before: Sentim
     change = news.relative(counts.total, before.total if before else None)
     number(
         "mentions", words.number(counts.total), t("overview.see_mentions"),
-        delta=None if change is None else f"{change:+.0f}%", note=None if change is None else compared(),
-        series=[float(bucket.counts.total) for bucket in steps],
+        series=[float(bucket.counts.total) for bucket in steps], **compared(change, "{}%"),
     )  # fmt: skip
 
 
@@ -55,9 +76,8 @@ def net_number(steps: list[Bucket], counts: SentimentCounts, before: SentimentCo
     old = None if before is None or before.net is None else before.net * 100
     change = None if net is None or old is None else round(net) - round(old)
     number(
-        "net", words.signed(net), t("overview.see_negative"),
-        delta=None if change is None else f"{change:+d}", note=None if change is None else compared(),
-        colour="normal", series=[100 * (bucket.counts.net or 0.0) for bucket in steps], sentiment=["negative"],
+        "net", words.signed(net), t("overview.see_negative"), sentiment=["negative"],
+        series=[100 * (bucket.counts.net or 0.0) for bucket in steps], **compared(change, good=True),
     )  # fmt: skip
 
 
@@ -67,14 +87,19 @@ def answer_number() -> None:
     urgent = queries.cases_list(queries.WAITING, brand=next(iter(filters.brands()), None), snoozed=False, limit=1)
     number(
         "answer", words.exact(counts["open"]), t("overview.see_cases"),
-        delta=t("overview.late", n=late) if late else None, colour="red" if late else "off",
+        delta=t("overview.late", n=late) if late else None, colour="red" if late else "gray",
         note=t("overview.most_urgent", left=words.time_left(urgent[0].due_at)) if urgent and not late else None,
         page="app_pages/cases.py",
     )  # fmt: skip
 
 
 def voice_number(window: Window) -> None:
-    """Our share among all brands listened for."""
+    """Our share among all brands listened for; without a competitor it would always be all."""
+    if not has_competitor():
+        with st.container(border=True, gap="xxsmall", height="stretch"):
+            st.metric(t("overview.voice"), words.NO_DATA, help=t("overview.voice_help"))
+            st.caption(t("overview.no_brands"))
+        return
     own = own_brands()
     now = share_of(queries.facets(filters.overview_query(window, brands=()), "brand")["brand"], own)
     old = None
@@ -83,11 +108,13 @@ def voice_number(window: Window) -> None:
         old = share_of(queries.facets(query, "brand")["brand"], own)
     change = None if now is None or old is None else 100 * (now - old)
     number(
-        "voice", words.percent(now), t("overview.see_mentions"),
-        delta=None if change is None else t("overview.points", n=f"{change:+.0f}"),
-        note=None if change is None else compared(), colour="normal",
-        series=voice_series(window, own),
+        "voice", words.percent(now), t("overview.see_mentions"), series=voice_series(window, own),
+        **compared(change, t("overview.points", n="{}"), good=True),
     )  # fmt: skip
+
+
+def has_competitor() -> bool:
+    return any(not brand.own for brand in queries.settings().brands)
 
 
 def own_brands() -> tuple[str, ...]:

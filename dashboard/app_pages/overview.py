@@ -99,7 +99,7 @@ def voice(window: Window) -> None:
     found = queries.facets(filters.overview_query(window, brands=()), "brand", size=8)["brand"]
     own = {brand.name for brand in queries.settings().brands if brand.own}
     with part(t("overview.brands")):
-        if not found:
+        if len(found) < 2 and not four_numbers.has_competitor():
             st.caption(t("overview.no_brands"))
             return
         picked = drawn(charts.voice(found, own), "chart_voice")

@@ -34,6 +34,13 @@ def test_each_page_opens_without_complaint_and_fits_its_screen(visit, path, widt
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
 
 
+def test_on_a_phone_a_number_says_what_it_is_compared_with_to_the_end(visit):
+    page = visit("?lang=en&period=7d", width=390)
+    note = page.locator("[data-testid=stMetricDeltaDescription] p").first
+    expect(note).to_have_text("vs. previous 7 days")
+    assert note.evaluate("one => one.scrollWidth <= one.clientWidth")
+
+
 def test_the_language_is_the_browsers_and_can_be_changed(visit):
     page = visit(locale="en-US")
     expect(page.locator("h1.page")).to_have_text("Overview")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from dashboard import charts
+from dashboard import charts, four_numbers
 from index import settings as settings_file
 from index.documents import TIME_UNKNOWN
 from index.query import MentionQuery
@@ -55,6 +55,25 @@ def test_four_numbers_carry_values_and_comparisons(home, open_page):
     assert len(values) == 4
     assert all(value not in ("", "–") for value in values)
     assert "%" in page.metric[0].delta
+
+
+def test_a_change_has_one_kind_of_minus_and_the_colour_of_its_meaning(monkeypatch):
+    monkeypatch.setattr(four_numbers, "before_text", lambda: "")
+    fewer = four_numbers.compared(-9.4, "{}%", good=True)
+    assert (fewer["delta"], fewer["colour"], fewer["arrow"]) == ("−9%", "red", "down")
+    same = four_numbers.compared(0.3, good=True)
+    assert (same["delta"], same["colour"], same["arrow"]) == ("0", "gray", "off")
+    assert four_numbers.compared(None)["note"] is None
+
+
+def test_without_a_competitor_no_share_of_voice_is_claimed(home, open_page, text_of):
+    """A hundred per cent of oneself is no news."""
+    assert "own = false" not in text_of(open_page("overview"))
+    (home / "earshot.toml").write_text('[[brands]]\nname = "星云奶茶"\n', encoding="utf-8")
+    page = open_page("overview")
+    assert page.metric[3].value == "–"
+    assert not page.metric[3].delta
+    assert "own = false" in text_of(page)
 
 
 def test_another_period_changes_the_numbers(home, open_page):
