@@ -163,7 +163,7 @@ def customer_facts(known: Customer) -> list[tuple[str, str]]:
         (t("customer.orders"), words.exact(known.orders)),
         (t("customer.last_order"), words.when(known.last_order_at)),
         (t("customer.what"), known.last_order or words.NO_DATA),
-        (t("customer.spend"), words.number(known.spend)),
+        (t("customer.spend"), words.money(known.spend)),
     ]
 
 
@@ -183,10 +183,11 @@ def reply(case: Case) -> None:
     key, by = f"draft-{case.id}", frame.reader()
     if key not in st.session_state:
         answered = case.state == "replied"  # what was sent must not be sent again by the same button
-        st.session_state[key] = queries.draft(case.id, by) or ("" if answered else case.draft_reply) or ""
+        st.session_state[key] = queries.draft(case.id, by) or ("" if answered else case.public_reply) or ""
     with st.container(key=draft_keeper.BOX):
         st.text_area(t("case.reply"), key=key, height=130, on_change=_keep_draft, args=(case.id, key, by))
     draft_keeper.keep_typing()
+    other_draft(case, key, by)
     if names_customer(st.session_state[key], case):
         st.caption(f":material/lock: {t('case.private')}")
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
@@ -196,6 +197,22 @@ def reply(case: Case) -> None:
         with st.popover(t("case.copy"), icon=":material/content_copy:"):
             st.code(st.session_state.get(key, ""), language=None, wrap_lines=True)
         st.caption(t("case.draft_kept"), width="content")
+
+
+def other_draft(case: Case, key: str, by: str) -> None:
+    """The way between the public reply and the private message, as long as nobody has changed a word."""
+    others = {case.public_reply: "private", case.draft_reply: "public"}
+    if len(others) == 2 and (other := others.get(st.session_state[key])):
+        text = case.draft_reply if other == "private" else case.public_reply
+        st.button(
+            t(f"case.use_{other}"), icon=":material/swap_horiz:", type="tertiary", key=f"other-{case.id}",
+            on_click=_take_draft, args=(case.id, key, text, by),
+        )  # fmt: skip
+
+
+def _take_draft(case_id: str, key: str, text: str, by: str) -> None:
+    st.session_state[key] = text
+    _keep_draft(case_id, key, by)
 
 
 def names_customer(reply: str, case: Case) -> bool:

@@ -76,7 +76,8 @@ def _line(author_id: str, evidence: str, rest: str) -> str:
     stat = queries.author(author_id)
     name = (stat and (stat.author.name or stat.author.handle)) or author_id
     platform = words.name("platform", author_id.partition(":")[0])
-    why = t("customers.because", evidence=words.name("evidence", evidence))
+    kinds = t("labels.comma").join(words.name("evidence", kind) for kind in evidence.split("+"))
+    why = t("customers.because", evidence=kinds)
     return (
         f'<div class="head"><b>{safe.text(name)}</b><span class="muted">{safe.text(platform)} · '
         f"{safe.text(why)} · {safe.text(rest)}</span></div>"

@@ -22,6 +22,7 @@ def main() -> None:
     address.read(page.url_path)
     try:
         st.session_state["zone"] = queries.settings().timezone
+        st.session_state["_currency"] = queries.settings().currency
         st.session_state["_categories"] = categories.names(queries.settings())
         frame.draw(page.url_path or "overview")
         page.run()

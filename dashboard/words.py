@@ -106,6 +106,14 @@ def exact(value: float | None) -> str:
     return NO_DATA if value is None else f"{value:,.0f}"
 
 
+def money(amount: float | None) -> str:
+    """An amount of the CRM in its currency (kept by the frame): ¥1,234, EUR 1,234."""
+    if amount is None:
+        return NO_DATA
+    currency = str(st.session_state.get("_currency") or "¥")
+    return f"{currency}{' ' if currency[-1].isalpha() else ''}{number(amount)}"
+
+
 def percent(share: float | None) -> str:
     return NO_DATA if share is None else f"{share * 100:.0f}%"
 

@@ -265,7 +265,8 @@ class Case(Document, frozen=True, kw_only=True):
     """Something a person must answer: one case per brand, author and topic, later mentions merged in.
 
     `version` counts what people did to it: a step is refused when somebody else took one since it was read.
-    `draft_reply` is a suggestion made when the case is read, never sent by itself. A case with
+    `draft_reply` and `public_reply` are suggestions made when the case is read, never sent by themselves: the
+    first names a known customer and their order, for a private message, the second never does. A case with
     `snoozed_until` in the future rests.
     """
 
@@ -283,6 +284,7 @@ class Case(Document, frozen=True, kw_only=True):
     customer_id: str | None = None
     mention_ids: tuple[str, ...] = ()
     draft_reply: str | None = None
+    public_reply: str | None = None
     assignee: str | None = None
     praise: bool = False
     version: int = 0

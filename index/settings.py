@@ -82,7 +82,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Koc(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Audience band of a key opinion consumer, in followers, and the low-spend limit in the CRM's currency."""
+    """Audience band of a key opinion consumer, in followers, and the low-spend limit in `currency`."""
 
     min_followers: int = 300
     max_followers: int = 50_000
@@ -136,6 +136,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     pseudonyms: bool = False
     pictures: str | None = None  # address of the queue of pictures to be read; None: they are not
     contact: str | None = None  # web page or mail address in the User-Agent, for the owners of sites we read
+    currency: str = "¥"  # of the CRM's amounts, as the desk writes it before them: "HK$", "EUR"
     desk_host: str = "127.0.0.1"
     desk_port: int = 8501
     brands: tuple[Brand, ...] = ()

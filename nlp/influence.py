@@ -58,18 +58,22 @@ class _Measures(NamedTuple):
     days: int
     ratio: float | None  # engagement in multiples of the usual one
     spend: float | None
+    currency: str
     parts: dict[str, float]
 
 
-def score(facts: AuthorFacts, koc: Koc, customer: Customer | None, *, now: datetime) -> Influence:
+def score(
+    facts: AuthorFacts, koc: Koc, customer: Customer | None, *, now: datetime, currency: str = "¥"
+) -> Influence:
     """Score one author for one brand at `now`. Never NaN, always within 0..100; deterministic.
 
-    `customer` is the linked CRM customer, or None. `parts` of the answer holds the known parts only, each 0..1.
+    `customer` is the linked CRM customer, or None; `currency` is that of what they spent. `parts` of the
+    answer holds the known parts only, each 0..1.
     """
     ratio = _engagement_ratio(facts)
     spend = None if customer is None else _known(customer.spend)
     parts = _parts(facts, koc, ratio, spend, now)
-    measures = _Measures(_days(facts, now), ratio, spend, parts)
+    measures = _Measures(_days(facts, now), ratio, spend, currency, parts)
     tier = _tier(facts, koc, parts, (value := _score(parts)))
     zh, en = _reason(facts, koc, tier, measures)
     return Influence(
@@ -218,11 +222,12 @@ def _of_engagement(measures: _Measures) -> tuple[str, str] | None:
 
 
 def _of_spend(facts: AuthorFacts, koc: Koc, measures: _Measures) -> tuple[str, str] | None:
-    spend = measures.spend
-    if spend is not None and spend <= koc.low_spend:
-        return f"但只消费了 ¥{spend:,.0f}", f"yet only ¥{spend:,.0f} spent"
-    if spend is not None:
-        return f"累计消费 ¥{spend:,.0f}", f"¥{spend:,.0f} spent in all"
+    if (spend := measures.spend) is not None:
+        gap = " " if measures.currency[-1:].isalpha() else ""
+        amount = f"{measures.currency}{gap}{spend:,.0f}"
+        if spend <= koc.low_spend:
+            return f"但只消费了 {amount}", f"yet only {amount} spent"
+        return f"累计消费 {amount}", f"{amount} spent in all"
     own = _count(facts.experience_posts)
     return (f"{own} 条是亲身体验", f"{own} from own experience") if own else None
 

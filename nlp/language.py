@@ -74,6 +74,12 @@ _MARKED = re.compile("[@#\\[]|http|www")
 _WORD = re.compile(r"[a-z']+")
 
 
+def known_languages() -> frozenset[str]:
+    """Everything that `detect` can say."""
+    by_letters = "zh-Hans zh-Hant yue-Hans yue-Hant ja ru uk be sr kk ar ur fa"
+    return frozenset((*by_letters.split(), *_BY_LETTER.values(), *_LISTS["latin_languages"].split()))
+
+
 def detect(text: str) -> str | None:
     """The language most of `text` is written in, or None when that cannot be told (emoji, digits, "").
 

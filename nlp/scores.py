@@ -22,7 +22,7 @@ class Scores:
     """Remembers whose mentions were saved and scores these authors, brand by brand. For one thread."""
 
     def __init__(self, settings: Settings, store: Store, customers: Customers) -> None:
-        self._koc = settings.koc
+        self._koc, self._currency = settings.koc, settings.currency
         self._store = store
         self._customers = customers
         self._touched: dict[str, set[str]] = defaultdict(set)
@@ -58,5 +58,10 @@ class Scores:
         ids = list(dict.fromkeys(one.customer_id for one in facts if one.customer_id))
         customers = {customer.id: customer for customer in self._customers.get_many(ids)} if ids else {}
         self._store.set_influence(
-            [influence.score(one, self._koc, customers.get(one.customer_id or ""), now=now) for one in facts]
+            [
+                influence.score(
+                    one, self._koc, customers.get(one.customer_id or ""), now=now, currency=self._currency
+                )
+                for one in facts
+            ]
         )

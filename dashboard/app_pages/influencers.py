@@ -160,7 +160,7 @@ def purchases(stat: AuthorStat) -> None:
     if known is None:
         st.caption(t("influencers.not_linked"))
         return
-    spend, last = words.number(known.spend), words.when(known.last_order_at)
+    spend, last = words.money(known.spend), words.when(known.last_order_at)
     st.html(f"<p>{safe.text(t('influencers.bought', n=words.exact(known.orders), spend=spend, last=last))}</p>")
     st.page_link(
         "app_pages/customers.py", label=t("case.see_customer"), query_params=address.link(customer=known.id)

@@ -47,7 +47,7 @@ def status(as_json: AsJson = False) -> None:
     for drift in drifts:
         typer.echo(f"labels of {drift.platform}: {drift.text}; check a sample on the Sources page")
     if report["undelivered"]:
-        typer.echo(f"{report['undelivered']} alerts were not delivered; send them again on the Cases page")
+        typer.echo(f"{_alerts(report['undelivered'])} not delivered; send again on the Cases page")
     typer.echo(f"{report['mentions']} mentions in the store, {report['queue']} in the inbox.")
 
 
@@ -74,6 +74,10 @@ def _report(parts: Parts) -> dict[str, Any]:
 
 
 _FACTS = ("platform", "state", "last_poll_at", "last_seen_at", "next_poll_at", "last_error", "failures")
+
+
+def _alerts(count: int) -> str:
+    return "1 alert was" if count == 1 else f"{count} alerts were"
 
 
 def _ago(moment: Any) -> str | None:

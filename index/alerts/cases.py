@@ -50,7 +50,7 @@ class Cases:
     Every step takes `seen`, the `version` of the case the person looked at: when somebody else took a step
     since, Conflict tells who and what, and nothing is written. Steps raise NotFound, Conflict also when the
     state does not allow them, and EarshotError when a name or a text is missing. Each returns the case as it
-    is now; `Case.draft_reply` is made from replies.toml when a case is read.
+    is now; `Case.draft_reply` and `public_reply` are made from replies.toml when a case is read.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class Cases:
                 transaction.run("DELETE FROM case_drafts WHERE case_id = ? AND by = ?", (case_id, by))
 
     def draft(self, case_id: str, *, by: str) -> str | None:
-        """This agent's half-written reply; None: start from `Case.draft_reply`."""
+        """This agent's half-written reply; None: start from `Case.public_reply`."""
         row = self.records.one("SELECT text FROM case_drafts WHERE case_id = ? AND by = ?", (case_id, by))
         return str(row[0]) if row else None
 
@@ -276,6 +276,7 @@ class Cases:
             msgspec.structs.replace(
                 case,
                 draft_reply=draft_reply(case, row[-1], customers.get(case.customer_id or ""), self._texts),
+                public_reply=draft_reply(case, row[-1], None, self._texts),
             )
             for case, row in zip(cases, found, strict=True)
         ]

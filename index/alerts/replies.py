@@ -20,7 +20,7 @@ from index.errors import SettingsError
 OWN_FILE = "replies.toml"
 LANGUAGES = ("zh-Hans", "zh-Hant", "en")
 KINDS = ("complaint", "praise", "question")
-PARTS = ("greeting", "greeting_unknown", "about_order", "closing", "thanks_closing")
+PARTS = ("greeting", "greeting_unknown", "about_order", "closing", "private_closing", "thanks_closing")
 PLACES = ("name", "order", "brand")
 LONGEST = 40  # characters of a name or an order in a reply
 _PLACE = re.compile(r"\{(" + "|".join(PLACES) + r")\}")
@@ -44,16 +44,19 @@ def load_replies(home: Path) -> Texts:
 
 
 def draft_reply(case: Case, lang: str | None, customer: Customer | None, texts: Texts) -> str:
-    """A reply to the author of a case in the language of their mention; other languages get English."""
+    """A reply to the author of a case in the language of their mention; other languages get English. Naming a
+    customer it is a private message; without one it says what everybody may read."""
     words = texts[language_of(lang)]
     kind = "praise" if case.praise else "question" if case.topic == "question" else "complaint"
-    name = _public(customer.name if customer else None) or _public(case.author.name if case.author else None)
+    known = _public(customer.name) if customer else None
+    name = known or _public(case.author.name if case.author else None)
     order = _public(customer.last_order) if customer else None
     pieces = [words["greeting"] if name else words["greeting_unknown"]]
     if order:
         pieces.append(words["about_order"])
     pieces.append(words[kind].get(case.topic) or words[kind]["default"])
-    pieces.append(words["thanks_closing" if kind == "praise" else "closing"])
+    private = "private_closing" if known or order else "closing"
+    pieces.append(words["thanks_closing" if kind == "praise" else private])
     return fill("".join(pieces), {"name": name or "", "order": order or "", "brand": case.brand})
 
 

@@ -124,7 +124,7 @@ def test_alerts_not_delivered_are_told_by_status_and_doctor(filled: Earshot, bra
     assert "alerts" not in {check["name"] for check in filled("doctor", "--json").json["checks"]}
     give_up(branded)
     assert filled("status", "--json").json["undelivered"] == 1
-    assert "1 alerts were not delivered" in filled("status").out
+    assert "1 alert was not delivered" in filled("status").out
     answer = filled("doctor", "--json")
     (check,) = [check for check in answer.json["checks"] if check["name"] == "alerts"]
     assert (answer.code, check["level"]) == (1, "problem")

@@ -44,7 +44,7 @@ def test_a_complaint_is_on_the_desk_with_its_reason_and_time_to_answer(say, engi
     assert case.due_at == now + timedelta(minutes=240)
     assert [(event.action, event.detail) for event in case.history] == [("opened", "weibo:1")]
     (shown,) = cases.list()
-    assert msgspec.structs.replace(shown, draft_reply=None) == case
+    assert msgspec.structs.replace(shown, draft_reply=None, public_reply=None) == case
     assert shown.draft_reply.startswith("7您好，很抱歉口味")
 
 
@@ -66,7 +66,7 @@ def test_the_same_mention_again_changes_nothing(say, engine, cases, now):
     )
     assert engine.consider([complaint(say, "1"), edited], now + timedelta(hours=1)) == []
     (case,) = cases.list()
-    assert msgspec.structs.replace(case, draft_reply=None) == first[0]
+    assert msgspec.structs.replace(case, draft_reply=None, public_reply=None) == first[0]
 
 
 def test_an_edit_that_turns_bad_opens_a_case(say, engine, now):

@@ -73,6 +73,18 @@ def test_a_customer_is_greeted_by_name_and_order_a_stranger_by_nickname(texts):
     assert draft_reply(a_case(name=None), "en", None, texts).startswith("Hi, we're sorry the taste")
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_only_the_private_message_names_customer_and_order_and_asks_for_no_private_message(lang, texts):
+    customer = Customer(id="C1", name="王小明", last_order="星野拿铁")
+    private, public = (draft_reply(a_case(), lang, known, texts) for known in (customer, None))
+    assert "王小明" in private
+    assert "星野拿铁" in private
+    assert "王小明" not in public
+    assert "星野拿铁" not in public
+    assert private.endswith(texts[lang]["private_closing"])
+    assert public.endswith(texts[lang]["closing"])
+
+
 def test_complaint_praise_and_question_read_differently(texts):
     drafts = {
         draft_reply(a_case("general"), "en", None, texts),

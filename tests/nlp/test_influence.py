@@ -86,6 +86,11 @@ def test_the_sentence_says_what_was_counted() -> None:
     assert said.reason_en.endswith("times the engagement usual for the audience size, yet only ¥86 spent")
 
 
+def test_the_sentence_names_the_currency_of_the_crm() -> None:
+    customer = Customer(id="c1", spend=86.0)
+    assert score(facts(), BAND, customer, now=NOW, currency="EUR").reason_zh.endswith("但只消费了 EUR 86")
+
+
 def test_the_sentence_of_a_star_and_of_a_suspect() -> None:
     assert "粉丝 1,000,000，是 KOL 而不是 KOC" in rate(STAR).reason_zh
     assert "1 post in the last 90 days, 1,000,000 followers: a KOL, not a KOC" in rate(STAR).reason_en

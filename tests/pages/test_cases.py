@@ -29,7 +29,7 @@ def test_the_most_urgent_case_is_open_with_conversation_customer_and_draft(home,
     page = open_page("cases")
     assert not page.exception
     case = first(cases)
-    assert page.text_area(key=f"draft-{case.id}").value == case.draft_reply
+    assert page.text_area(key=f"draft-{case.id}").value == case.public_reply
     assert "还剩" in bodies(page)
     assert 'class="talk"' in bodies(page)
 
@@ -52,10 +52,25 @@ def test_the_number_above_the_queue_is_that_of_the_chosen_brand(home, cases, ope
 def test_a_reply_that_names_the_customer_or_their_order_is_marked_as_private(home, cases, open_page):
     of_customer = next(case for case in cases.list(("new", "assigned"), limit=100) if case.customer_id)
     page = open_page("cases", case=of_customer.id)
+    assert not any("不要公开回复" in caption.value for caption in page.caption), "the public reply comes first"
+    page.button(key=f"other-{of_customer.id}").click().run()
     said = [caption.value for caption in page.caption]
     assert any("不要公开回复" in each for each in said)
     page.text_area(key=f"draft-{of_customer.id}").input("谢谢你的反馈").run()
     assert not any("不要公开回复" in caption.value for caption in page.caption)
+
+
+def test_a_customer_has_a_public_reply_beside_the_private_one(home, cases, open_page):
+    case = next(case for case in cases.list(("new", "assigned"), limit=100) if case.customer_id)
+    page = open_page("cases", case=case.id)
+    box = f"draft-{case.id}"
+    assert page.text_area(key=box).value == case.public_reply
+    page.button(key=f"other-{case.id}").click().run()
+    assert page.text_area(key=box).value == case.draft_reply
+    page.button(key=f"other-{case.id}").click().run()
+    assert page.text_area(key=box).value == case.public_reply
+    page.text_area(key=box).input("我们自己的话").run()
+    assert f"other-{case.id}" not in [button.key for button in page.button], "nothing typed is thrown away"
 
 
 def test_a_half_written_reply_survives_leaving(home, cases, open_page):

@@ -7,8 +7,10 @@ import re
 import string
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 from zoneinfo import ZoneInfo
 
+import httpx2 as httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,10 +18,15 @@ from hypothesis import strategies as st
 from crawlers.imports.columns import vocabulary
 from crawlers.imports.files import FALLBACK_PLATFORM
 from dashboard import address, filters, news, rising, safe, words
-from index import categories
+from index import categories, documents, sources
 from index.alerts import rules
+from index.alerts.channels import open_channel, webhook
+from index.crm.links import AUTOMATIC
+from index.errors import SettingsError
+from index.settings import Channel, Settings
 from index.stores.protocol import Bucket, SentimentCounts
-from nlp import intents
+from nlp import influence, intents, personal
+from nlp import language as detection
 
 NOW = datetime(2026, 11, 22, 9, 0)  # noqa: DTZ001 (local time)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -80,12 +87,79 @@ def test_every_sentence_the_pages_ask_for_exists():
     assert not asked - words.catalogue("zh").keys()
 
 
+# Words of other folders that the pages show by their names: kind of name -> all that can come.
+VOCABULARIES: dict[str, set[str]] = {
+    "act": {"contact.reveal", "customer.erase"},
+    "actor": {"rules", AUTOMATIC},
+    "contact": {"phone", "email"},
+    "drift": {"labels", "confidence", "do", "none", "too_few"},
+    "event": {"opened", "mention", "note", "assigned", "replied", "closed", "reopened", "snoozed"},
+    "evidence": {"phone", "email", "account", "name", "person"},
+    "intent": set(intents.LABELS),
+    "kind": set(get_args(documents.Kind)),
+    "lang": {"zh", "und", *detection.known_languages()},
+    "link": {"linked", "unlinked", "rejected"},
+    "masked": set(get_args(personal.Kind)),
+    "part": set(influence.PARTS),
+    "source_state": set(get_args(sources.State)),
+    "tier": {"KOC", "KOL", "ordinary", "suspect"},
+    "topic": set(rules.TOPICS),
+    "trouble": {"silent", *get_args(sources.ErrorKind)},
+}
+
+
+@pytest.mark.parametrize("kind", VOCABULARIES)
+def test_every_word_of_a_vocabulary_has_a_name_and_no_name_is_left_over(kind):
+    named = {key.partition(".")[2] for key in words.catalogue("zh") if key.startswith(f"{kind}.")}
+    assert named == VOCABULARIES[kind]
+
+
+def test_every_sentence_is_used():
+    """By its whole key, or by a key that the code puts together of pieces it names."""
+    files = Path(words.__file__).parent.glob("**/*.py")
+    code = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    named = set(re.findall(r"""["']([\w.\-]+)["']""", code)) | {"kol", "suspect"}
+    built = [
+        re.compile(re.sub(r"\\\{.*?\\\}", "(.+)", re.escape(form)))
+        for form in set(re.findall(r'f"([a-z_{}]+\.[^"\s:]+)"', code))
+    ]
+    unused = [
+        key
+        for key in words.catalogue("zh")
+        if key not in named
+        and key.partition(".")[0] not in {*VOCABULARIES, "platform"}
+        and not any((found := form.fullmatch(key)) and {*found.groups()} <= named for form in built)
+    ]
+    assert unused == []
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_category_intent_and_topic_has_a_name(language, monkeypatch):
     monkeypatch.setattr(words, "language", lambda: language)
     for kind, keys in (("aspect", categories.names()), ("intent", intents.LABELS), ("topic", rules.TOPICS)):
         for key in keys:
             assert words.name(kind, key) != key, f"{kind}.{key}"
+
+
+@pytest.mark.parametrize("status", [200, 302, 401, 404, 429, 500])
+def test_why_an_alert_was_not_delivered_is_told_in_chinese(status, monkeypatch):
+    monkeypatch.setattr(words, "language", lambda: "zh")
+    fault = webhook.fault_of(status, httpx.Headers(), b'{"errcode": 40035, "errmsg": "bad sign"}')
+    assert re.search("[\u4e00-\u9fff]", words.told(str(fault)))
+
+
+def test_an_alert_that_could_not_be_sent_at_all_is_told_in_chinese(tmp_path, monkeypatch):
+    monkeypatch.setattr(words, "language", lambda: "zh")
+    said = []
+    for channel in (
+        Channel(name="ops", type="pigeon"),
+        Channel(name="ops", type="webhook", url="https://a.example"),
+        Channel(name="ops", type="webhook", url="https://a.example", secret_env="NOT_SET_ANYWHERE"),
+    ):
+        with pytest.raises(SettingsError) as error:
+            open_channel(channel, Settings(home=tmp_path))
+        said.append(words.told(str(error.value)))
+    assert [one for one in said if not one.startswith("通道 'ops'：")] == []
 
 
 def test_one_is_not_said_like_many(monkeypatch):

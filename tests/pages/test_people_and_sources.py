@@ -56,6 +56,13 @@ def test_contacts_are_masked_until_a_reason_is_given_and_the_look_is_written_dow
     assert "+8613800000003" not in bodies(page)
 
 
+def test_what_a_customer_spent_has_its_currency(home, open_page):
+    assert "<b>¥" in bodies(open_page("customers", customer="C1003"))
+    text = (home / "earshot.toml").read_text(encoding="utf-8")
+    (home / "earshot.toml").write_text(f'currency = "EUR"\n{text}', encoding="utf-8")
+    assert "<b>EUR " in bodies(open_page("customers", customer="C1003"))
+
+
 def test_a_link_can_be_undone_with_a_reason(home, open_page, records):
     author, customer = records.one("SELECT author_id, customer_id FROM links WHERE status = 'linked'")
     page = open_page("customers", customer=customer)
