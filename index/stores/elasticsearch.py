@@ -1,11 +1,11 @@
 """The store on many machines: an Elasticsearch 9 cluster, any number of workers and desks.
 
-The parts: elasticsearch_layout (indices), _places, _write and _bulk (saving), _query and _search (finding), _counts
-(facets, histogram) and _days (those of whole days, kept), _people (authors), _cards (their scores and customers),
-_facts (what they did), _state (what writers agree on), _scan (all hits of a question), _together (several of them),
-_migrate (a newer mapping), _retention; the mappings are templates/*.json. Core analyzers only: the words are cut by
-index.text as for every store, so that the same question has the same answer, and the cluster sees them with spaces
-between. `analyzer` is for title and text, for Kibana.
+The parts: elasticsearch_layout (indices), _places, _write and _bulk (saving), _query and _search (finding),
+_counts (facets, histogram) and _days (those of whole days, kept), _people (authors), _cards and _kept_cards (their
+scores and customers), _facts (what they did), _state (what writers agree on), _scan (all hits of a question),
+_together (several of them), _migrate (a newer mapping), _retention; the mappings are templates/*.json. Core
+analyzers only: the words are cut by index.text as for every store, so that the same question has the same answer,
+and the cluster sees them with spaces between. `analyzer` is for title and text, for Kibana.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from elasticsearch import Elasticsearch
 
 from index.documents import Influence, encode
 from index.stores.elasticsearch_bulk import send_lines
+from index.stores.elasticsearch_kept_cards import FIELDS, KeptCards, Known
 from index.stores.elasticsearch_layout import Layout
 from index.stores.elasticsearch_query import Dsl
 from index.stores.elasticsearch_scan import hits
@@ -34,6 +35,7 @@ class Cards:
         self._client = client
         self._layout = layout
         self._state = state
+        self._kept = KeptCards(client, layout.people)
 
     def linked(self, customers: Sequence[str] | None = None) -> list[str]:
         """Ids of the accounts of these customers, or of all."""
@@ -48,14 +50,16 @@ class Cards:
         found = self._found(_search(wanted, ["author"], sort=BEST_FIRST))
         return list(dict.fromkeys(hit["_source"]["author"] for hit in found))
 
-    def known(self, authors: Iterable[str]) -> tuple[dict[str, str], dict[tuple[str, str], float]]:
-        """Customers by author, scores by author and brand."""
+    def known(self, authors: Iterable[str], look: int | None = None) -> Known:
+        """Customers by author, scores by author and brand: as they are now, or as of a look (Places.freshen)."""
+        ids = list(authors)
+        if look and (kept := self._kept.known(ids, look)):
+            return kept
         customers: dict[str, str] = {}
         scores: dict[tuple[str, str], float] = {}
-        ids = list(authors)
         for start in range(0, len(ids), AT_ONCE):
             wanted: Dsl = {"terms": {"author": ids[start : start + AT_ONCE]}}
-            for hit in self._found(_search(wanted, ["author", "customer", "brand", "score"])):
+            for hit in self._found(_search(wanted, FIELDS)):
                 source = hit["_source"]
                 if "score" in source:
                     scores[source["author"], source["brand"]] = source["score"]
@@ -103,6 +107,7 @@ class Cards:
                 lines += [header, {**kept, "influence": msgspec.json.decode(encode(score))}]
         if lines:
             send_lines(self._client, self._layout.people, lines, refresh=True)
+            self._kept.doubt()
             self._state.note_change()
 
     def set_customer(self, author_id: str, customer_id: str | None) -> None:
@@ -110,6 +115,7 @@ class Cards:
             return
         document = {"author": author_id, **({"customer": customer_id} if customer_id else {})}
         self._client.index(index=self._layout.people, id=_short(author_id), document=document, refresh=True)
+        self._kept.doubt()
         self._state.note_change()
 
     def _found(self, search: Dsl) -> Found:

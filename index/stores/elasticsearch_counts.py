@@ -136,16 +136,6 @@ def pairs(field: Facet, answer: Mapping[str, Any]) -> Counts:
     return {(name, sentiment): n for name, sentiment, n in found}
 
 
-def total(parts: Iterable[Counts]) -> Counts:
-    """The sum of all: several times as fast as Counter.update, and an overview adds ten thousand numbers."""
-    counts: Counts = {}
-    seen = counts.get
-    for part in parts:
-        for key, n in part.items():
-            counts[key] = seen(key, 0) + n
-    return counts
-
-
 def to_buckets(counts: Mapping[tuple[str, str], int]) -> list[Bucket]:
     """Most frequent first, ties by key."""
     by_key: dict[str, dict[str, int]] = {}

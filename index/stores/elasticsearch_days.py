@@ -19,7 +19,7 @@ from elasticsearch import Elasticsearch
 
 from index.query import MentionQuery
 from index.stores.days import Days, microseconds
-from index.stores.elasticsearch_counts import BY_SENTIMENT, Counts, pairs, total
+from index.stores.elasticsearch_counts import BY_SENTIMENT, Counts, pairs
 from index.stores.elasticsearch_layout import Layout
 from index.stores.elasticsearch_query import FIELDS, Dsl, time_range
 from index.stores.elasticsearch_state import State
@@ -40,7 +40,9 @@ AGGS: Dsl = {
     "sentiment": {**BY_SENTIMENT["sentiment"], "aggs": {f: VALUES_OF[f] for f in BELOW}},
 }
 Edge = tuple[datetime, datetime]
-Part = dict[Field, Counts]  # of a day, or of what the period has of one
+# Of a day, or of what the period has of one: sentiment -> value -> mentions. Strings and numbers alone: the garbage
+# collector passes them by, and a string knows its hash, which a pair of strings does not.
+Part = dict[Field, dict[str, dict[str, int]]]
 
 
 class Span(NamedTuple):
@@ -90,7 +92,7 @@ class DayCounts:
             parts = self._parts(query, key, span)
         if parts is None:
             return None
-        return {field: total(part[field] for part in parts) for field in fields}
+        return {field: _total(part[field] for part in parts) for field in fields}
 
     def _parts(self, query: MentionQuery, key: str, span: Span) -> list[Part] | None:
         """The counts of each day and rest; None when a field has too many values to be kept. Those that are not
@@ -198,25 +200,36 @@ class DayCounts:
 
 def _part(bucket: Mapping[str, Any] | None, day: str) -> Part | None:
     """None when a field has more values than were asked for."""
+    part: Part = {field: {} for field in KNOWN}
     if bucket is None:
-        return {field: {} for field in KNOWN}
-    by_sentiment = {each["key"]: each for each in bucket["sentiment"]["buckets"]}
-    answers = [bucket["aspect"], *(each[f] for each in by_sentiment.values() for f in BELOW)]
-    if any(answer["sum_other_doc_count"] or answer["doc_count_error_upper_bound"] for answer in answers):
-        return None
-    part: Part = {field: _counts(field, by_sentiment) for field in BELOW}
-    part["aspect"] = pairs("aspect", bucket["aspect"])
-    part["day"] = {(day, sentiment): each["doc_count"] for sentiment, each in by_sentiment.items()}
-    part["sentiment"] = {(s, s): each["doc_count"] for s, each in by_sentiment.items()}
-    return part
+        return part
+    for each in bucket["sentiment"]["buckets"]:
+        sentiment = each["key"]
+        part["day"][sentiment] = {day: each["doc_count"]}
+        part["sentiment"][sentiment] = {sentiment: each["doc_count"]}
+        for field in BELOW:
+            if not _whole(each[field]):
+                return None
+            part[field][sentiment] = {value["key"]: value["doc_count"] for value in each[field]["buckets"]}
+    for (aspect, sentiment), n in pairs("aspect", bucket["aspect"]).items():
+        part["aspect"].setdefault(sentiment, {})[aspect] = n
+    return part if _whole(bucket["aspect"]) else None
 
 
-def _counts(field: Facet, by_sentiment: Mapping[str, Mapping[str, Any]]) -> Counts:
-    return {
-        (each["key"], sentiment): each["doc_count"]
-        for sentiment, found in by_sentiment.items()
-        for each in found[field]["buckets"]
-    }
+def _total(parts: Iterator[dict[str, dict[str, int]]]) -> Counts:
+    """The sum of all. A loop takes a part of the time of Counter.update; an overview adds ten thousand numbers."""
+    sums: dict[str, dict[str, int]] = {}
+    for part in parts:
+        for sentiment, found in part.items():
+            counts = sums.setdefault(sentiment, {})
+            seen = counts.get
+            for value, n in found.items():
+                counts[value] = seen(value, 0) + n
+    return {(value, sentiment): n for sentiment, counts in sums.items() for value, n in counts.items()}
+
+
+def _whole(answer: Mapping[str, Any]) -> bool:
+    return not answer["sum_other_doc_count"] and not answer["doc_count_error_upper_bound"]
 
 
 def _iso(day: int) -> str:

@@ -56,9 +56,12 @@ class People:
     def authors_called(self, name: str) -> list[str]:
         return [author.id for author in self._called([name]) if name in (author.id, author.name, author.handle)]
 
-    def beside(self, wanted: Sequence[tuple[str, tuple[str, ...]]]) -> list[tuple[str | None, float | None]]:
-        """Customer and score of each author about these brands (or about no brand); None for what is not known."""
-        customers, scores = self._cards.known({author for author, _ in wanted if author})
+    def beside(
+        self, wanted: Sequence[tuple[str, tuple[str, ...]]], look: int | None
+    ) -> list[tuple[str | None, float | None]]:
+        """Customer and score of each author about these brands (or about no brand), as they are now or as of a
+        look (Places.freshen); None for what is not known."""
+        customers, scores = self._cards.known({author for author, _ in wanted if author}, look)
         return [
             (
                 customers.get(author),

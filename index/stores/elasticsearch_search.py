@@ -31,8 +31,10 @@ class Asked(Protocol):
 
     def dsl(self, query: MentionQuery) -> Dsl: ...
 
-    def beside(self, wanted: Sequence[tuple[str, tuple[str, ...]]]) -> list[tuple[str | None, float | None]]:
-        """Customer and score of each author about these brands."""
+    def beside(
+        self, wanted: Sequence[tuple[str, tuple[str, ...]]], look: int | None
+    ) -> list[tuple[str | None, float | None]]:
+        """Customer and score of each author about these brands, as they are now or as of a look."""
 
 
 class Searcher:
@@ -45,7 +47,7 @@ class Searcher:
     def search(self, query: MentionQuery, *, limit: int, cursor: str | None, marked: bool) -> Page:
         """A cursor holds the values that the order goes by, not a point in time: that would end while a person
         reads. Mentions that come in meanwhile shift nothing."""
-        self._places.freshen()
+        look = self._places.freshen()
         node = parse(query.text)
         order: Sort = query.sort
         dsl = self._asked.dsl(query)
@@ -64,7 +66,7 @@ class Searcher:
             allow_partial_search_results=False,
         )["hits"]["hits"]
         shown = found[:limit]
-        records = self._records(shown)
+        records = self._records(shown, look)
         found_hits = tuple(
             Hit(record=r, highlights=highlight(r.mention.full_text, node) if marked else ()) for r in records
         )
@@ -72,21 +74,21 @@ class Searcher:
         return Page(hits=found_hits, cursor=write_cursor(order, *shown[-1]["sort"]) if more else None)
 
     def scan(self, query: MentionQuery, *, batch: int, plain: bool) -> Iterator[Record]:
-        self._places.freshen()
+        look = self._places.freshen()
         dsl = self._asked.dsl(query)
         found = hits(self._client, self._layout.mentions, dsl, batch=batch, sort=NEWEST_FIRST)
         while page := list(islice(found, batch)):
-            yield from map(to_plain_record, page) if plain else self._records(page)
+            yield from map(to_plain_record, page) if plain else self._records(page, look)
 
     def get(self, ids: Sequence[str]) -> list[Record | None]:
         places = self._places.locate(list(dict.fromkeys(ids)))
         wheres = [(i, place.where) for i, place in places.items() if place.stored.rid is not None]
         found = [hit for hit in self._places.documents(wheres, None) if not hit["_source"].get("removed")]
-        by_id = {record.mention.id: record for record in self._records(found)}
+        by_id = {record.mention.id: record for record in self._records(found, None)}
         return [by_id.get(i) for i in ids]
 
-    def _records(self, found: Sequence[Mapping[str, Any]]) -> list[Record]:
+    def _records(self, found: Sequence[Mapping[str, Any]], look: int | None) -> list[Record]:
         sources = [hit["_source"] for hit in found]
         spoken = [(s["author"]["id"] if "author" in s else "", tuple(s.get("brands", ()))) for s in sources]
-        beside = self._asked.beside(spoken)
+        beside = self._asked.beside(spoken, look)
         return [to_record(s, customer=c, koc=k) for s, (c, k) in zip(sources, beside, strict=True)]

@@ -12,7 +12,6 @@ from typing import Any
 import elastic
 import naive_store as naive
 import pytest
-from elastic_transport import Urllib3HttpNode as HttpNode
 from elasticsearch import BadRequestError, NotFoundError
 
 from index.errors import StoreError
@@ -43,21 +42,6 @@ def store(tmp_path: Path, elasticsearch_address: str) -> Iterator[ElasticsearchS
     assert isinstance(opened, ElasticsearchStore)
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The last part of the path of each request from now on; a refresh, which comes once a second, left out."""
-    names: list[str] = []
-    send = HttpNode.perform_request
-
-    def noting(node: HttpNode, method: str, target: str, *rest: Any, **options: Any) -> Any:
-        name = target.partition("?")[0].rpartition("/")[2]
-        names.extend([name] * (name != "_refresh"))
-        return send(node, method, target, *rest, **options)
-
-    monkeypatch.setattr(HttpNode, "perform_request", noting)
-    return names
 
 
 def test_the_first_authors_cost_two_requests(store: ElasticsearchStore, asked: list[str]) -> None:
