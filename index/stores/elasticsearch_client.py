@@ -18,7 +18,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -241,7 +241,15 @@ class Client(Elasticsearch):
 def _may_do_later(response: TransportApiResponse) -> bool:
     if response.meta.status in BUSY:
         return not _is_blocked(response.body)
-    return any(True for _ in _unread(response.body))
+    return any(True for _ in _unread(response.body)) or any(
+        answer.get("status") in BUSY and not _is_blocked(answer) for answer in _answers(response.body)
+    )
+
+
+def _answers(body: Any) -> Sequence[Mapping[str, Any]]:
+    """To each of several searches, which was refused or not; the whole is 200."""
+    found: Sequence[Mapping[str, Any]] = body.get("responses", ()) if isinstance(body, dict) else ()
+    return found
 
 
 def _is_blocked(body: Any) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,9 +10,7 @@ from elastic_transport import ApiResponseMeta
 from elasticsearch import ApiError, Elasticsearch
 from elasticsearch.exceptions import HTTP_EXCEPTIONS
 
-from index.stores.elasticsearch_client import BUSY, FIRST_PAUSE, LONGEST_PAUSE, Client
-
-ATTEMPTS = 8  # of searches that the cluster is too busy for: with the pauses about fifteen seconds
+from index.stores.elasticsearch_client import Client
 
 Search = tuple[str, Mapping[str, Any]]  # index and body
 
@@ -24,12 +20,8 @@ def together(client: Elasticsearch, *searches: Search) -> list[Mapping[str, Any]
     lines: list[Any] = []
     for index, body in searches:
         lines += [{"index": index, "allow_partial_search_results": False}, {"track_total_hits": False, **body}]
-    for attempt in range(1, ATTEMPTS + 1):
-        response = client.msearch(searches=lines)
-        answers: list[Mapping[str, Any]] = response["responses"]
-        if attempt == ATTEMPTS or not any(answer["status"] in BUSY for answer in answers):
-            break
-        time.sleep(random.uniform(0.5, 1) * min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt))
+    response = client.msearch(searches=lines)
+    answers: list[Mapping[str, Any]] = response["responses"]
     for answer in answers:
         if "error" in answer:
             raise _refusal(client, answer, response.meta)

@@ -12,20 +12,20 @@ from typing import Any
 import elastic
 import naive_store as naive
 import pytest
+from elastic_transport import Transport, TransportApiResponse
 from elasticsearch import BadRequestError, NotFoundError
 
 from index.errors import StoreError
 from index.query import MentionQuery
 from index.settings import Settings
 from index.stores import (
+    elasticsearch_client,
     elasticsearch_facts,
     elasticsearch_people,
     elasticsearch_places,
-    elasticsearch_together,
     open_store,
 )
 from index.stores.elasticsearch import ElasticsearchStore
-from index.stores.elasticsearch_client import Client
 from index.stores.elasticsearch_scan import hits
 from index.stores.elasticsearch_together import together
 
@@ -138,17 +138,17 @@ def test_one_of_several_searches_that_fails_fails_all(store: ElasticsearchStore)
 def test_what_an_operator_can_mend_is_told_of_each_part(
     store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(elasticsearch_together, "FIRST_PAUSE", 0)
+    monkeypatch.setattr(elasticsearch_client, "FIRST_PAUSE", 0)
     busy: dict[str, Any] = {"status": 429, "error": {"type": "es_rejected_execution_exception", "reason": "full"}}
-    real, times = Client.msearch, iter(range(100))
+    real, times = Transport.perform_request, iter(range(100))
 
-    def crowded(client: Client, **options: Any) -> Any:
-        answer = real(client, **options)
-        if next(times) < refused:
+    def crowded(transport: Transport, method: str, target: str, **options: Any) -> TransportApiResponse:
+        answer = real(transport, method, target, **options)
+        if "_msearch" in target and next(times) < refused:
             answer.body["responses"][-1] = busy
         return answer
 
-    monkeypatch.setattr(Client, "msearch", crowded)
+    monkeypatch.setattr(Transport, "perform_request", crowded)
     good = (store.layout.mentions, {})
     refused = 2
     assert [answer["status"] for answer in together(store.client, good, good)] == [200, 200]
