@@ -1,16 +1,17 @@
 """The bar a model must clear: character n-gram TF-IDF + logistic regression, set by set.
 
-    python -m nlp.training.baseline --sets FOLDER --out baseline.json
+    python -m nlp.training.baseline --sets FOLDER --out baseline.json [--rows ROWS]
 
 Each set of sentiment gets a classifier of its own, trained on all its rows in the same normalised form, and scored
 on its dev rows. Of three regularisation strengths the one best on those dev rows counts: that favours the baseline.
-With --pool one classifier reads a sample of all sets: the bar on texts of a set that nobody trained on.
+With --rows, a folder written by nlp.training.data, it is trained on the rows that the model was trained on. With
+--pool one classifier reads a sample of all sets: the bar on texts of a set that nobody trained on.
 """
 
 import argparse
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
 from nlp.normalise import for_model
-from nlp.training.data import Row, read_set, read_specs
+from nlp.training.data import Row, SetSpec, read_rows, read_set, read_specs
 
 STRENGTHS = (1.0, 4.0, 16.0)  # inverse regularisation of the logistic regression
 NGRAMS = (1, 4)  # characters
@@ -46,15 +47,26 @@ def score(train: list[Row], dev: list[Row]) -> dict[str, float]:
     return {"train": len(train), "dev": len(dev), "macro_f1": best[0], "accuracy": best[1], "C": best[2]}
 
 
+def read_train(sets: Path, drawn: Path | None, specs: Mapping[str, SetSpec]) -> dict[str, list[Row]]:
+    """The rows with a sentiment of each set: all, or those drawn for a training, each once."""
+    if drawn is None:
+        found = {name: read_set(sets, "train", name, spec) for name, spec in specs.items()}
+    else:
+        found = {name: [] for name in specs}
+        for row in {(row.source, row.text): row for row in read_rows(drawn / "train.jsonl.gz")}.values():
+            found.get(row.source, []).append(row)
+    return {name: rows for name, rows in found.items() if rows and rows[0].sentiment is not None}
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=Path, required=True, help="folder with one folder a set")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--rows", type=Path, help="folder with the rows of a training; without it all are read")
     parser.add_argument("--pool", action="store_true", help="one classifier for all sets")
     args = parser.parse_args(argv)
     specs = {name: spec for name, spec in read_specs().items() if spec.task is None}
-    train = {name: read_set(args.sets, "train", name, spec) for name, spec in specs.items()}
-    train = {name: rows for name, rows in train.items() if rows and rows[0].sentiment is not None}
+    train = read_train(args.sets, args.rows, specs)
     rng = random.Random(13)
     pool = [row for rows in train.values() for row in rng.sample(rows, min(POOLED, len(rows)))] if args.pool else []
     scores = {}

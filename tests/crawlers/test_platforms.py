@@ -132,7 +132,9 @@ def test_an_article_that_failed_in_passing_is_read_next_time(replica: Replica, r
     assert reader.pages[0].cursor == reader.cursor  # 304 from now on
 
 
-def test_articles_that_fail_are_asked_for_once_a_poll_and_hold_up_no_others(replica: Replica, reading: Make) -> None:
+def test_articles_that_fail_are_asked_for_once_a_poll_and_hold_up_no_others(
+    replica: Replica, reading: Make
+) -> None:
     for number in range(6, 46):
         replica.add(article(number))
     for number in range(1, 26):  # more than are fetched in one go

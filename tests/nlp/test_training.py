@@ -340,3 +340,16 @@ def test_the_baseline_reads_all_rows_of_a_set(sets: Path, tmp_path: Path, monkey
     found = json.loads((tmp_path / "baseline.json").read_text(encoding="utf-8"))
     assert {name: score["train"] for name, score in found.items()} == dict.fromkeys(["three", "two", "leaky"], 240)
     assert min(score["macro_f1"] for score in found.values()) > 0.9
+
+
+def test_the_baseline_reads_the_rows_of_a_training(
+    sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = data.read_specs(sets / "sets.toml")
+    few = {name: msgspec.structs.replace(spec, rows=30, repeat=3) for name, spec in specs.items()}
+    monkeypatch.setattr(baseline, "read_specs", lambda: specs)
+    train, _ = data.build(sets, data.HERE / "own.csv", few, seed=1)
+    data.write_rows(tmp_path / "train.jsonl.gz", train)
+    run(baseline.main, "--sets", sets, "--rows", tmp_path, "--out", tmp_path / "baseline.json")
+    found = json.loads((tmp_path / "baseline.json").read_text(encoding="utf-8"))
+    assert {name: score["train"] for name, score in found.items()} == dict.fromkeys(["three", "two", "leaky"], 30)
