@@ -20,6 +20,12 @@ class Fault:
     content_type: str = "application/json"
     seconds: float = 0.0
     retry_after: str | None = None
+    location: str | None = None
+
+    @classmethod
+    def moved(cls, to: str, status: int = 301) -> Fault:
+        """A redirect."""
+        return cls("answer", status, b"", "text/html", location=to)
 
     @classmethod
     def throttled(cls, retry_after: float | str = 1) -> Fault:

@@ -94,8 +94,9 @@ class Replica:
         parts = urlsplit(target)
         fault = self.faults.take(parts.path)
         if fault and fault.kind == "answer":
-            extra = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-            return Answer(fault.body, fault.content_type, fault.status, extra), None
+            extra = {"Retry-After": fault.retry_after, "Location": fault.location}
+            told = {name: value for name, value in extra.items() if value}
+            return Answer(fault.body, fault.content_type, fault.status, told), None
         if fault and fault.kind == "slow":
             self._stopping.wait(fault.seconds)
         query: dict[str, str] = {}

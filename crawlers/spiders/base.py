@@ -13,6 +13,7 @@ from scrapy.exceptions import CloseSpider, IgnoreRequest
 from scrapy.http import Response
 
 from crawlers.http import REFUSALS, shown
+from crawlers.settings import REDIRECT_MAX_TIMES
 from index.sources import ErrorKind
 from index.waits import retry_after
 
@@ -66,10 +67,24 @@ class SiteSpider(scrapy.Spider):  # type: ignore[misc]  # Scrapy is not analysed
 
     def ask(self, url: str, callback: Callable[..., Any], *, priority: int = 0, **facts: Any) -> scrapy.Request:
         """A request whose every answer comes to `callback` through `good`."""
-        meta = {"handle_httpstatus_all": True}
         return scrapy.Request(
-            url, callback, errback=self.failed, meta=meta, cb_kwargs=facts, priority=priority, dont_filter=True
+            url,
+            self.arrived,
+            errback=self.failed,
+            meta={"handle_httpstatus_all": True, "callback": callback},
+            cb_kwargs=facts,
+            priority=priority,
+            dont_filter=True,
         )
+
+    def arrived(self, response: Response, **facts: Any) -> Iterator[scrapy.Request]:
+        """Follows what has moved on the site; Scrapy itself would follow it anywhere."""
+        meta, target = response.meta, _moved_to(response)
+        hops = meta.get("hops", 0)
+        if target and hops < REDIRECT_MAX_TIMES and self.ours(target):
+            yield response.request.replace(url=target, meta={**meta, "hops": hops + 1})
+        else:
+            yield from meta["callback"](response, **facts) or ()
 
     def ours(self, url: str) -> bool:
         """Whether an address is on the site itself: links that lead away are not followed."""
@@ -77,17 +92,18 @@ class SiteSpider(scrapy.Spider):  # type: ignore[misc]  # Scrapy is not analysed
         return parts.scheme in ("http", "https") and parts.netloc in self.hosts
 
     def good(self, response: Response) -> bool:
-        """True for a page to read, False for one that is gone; otherwise ends the run with the reason."""
+        """True for a page to read, False for one that is gone or has left the site; otherwise ends the run with
+        the reason."""
         status, place = response.status, shown(response.url)
         self.pages += 1
-        if status in (404, 410):
+        if status in (404, 410) or 300 <= status < 400:
             return False
         if status == 429 or status == 503:
             seconds = retry_after(response.headers.get("Retry-After", b"").decode("latin-1"))
             self.stop("throttled", f"{place} asks to wait {seconds:.0f} s.", seconds)
         if status in (401, 403) or status in REFUSALS:
             self.stop("blocked", f"{place} refuses ({status}). Open it in a browser and see what the site wants.")
-        if status >= 400 or not self.ours(response.url):
+        if status >= 400:
             self.stop("retry", f"{place} answered {status}.")
         return True
 
@@ -103,3 +119,14 @@ class SiteSpider(scrapy.Spider):  # type: ignore[misc]  # Scrapy is not analysed
         if self.outcome.trouble is None:
             self.outcome.trouble = Trouble(kind=kind, message=message, seconds=seconds)
         raise CloseSpider(kind)
+
+
+def _moved_to(response: Response) -> str | None:
+    """Where a redirect leads; None for any other answer."""
+    location = response.headers.get("Location")
+    if not 300 <= response.status < 400 or not location:
+        return None
+    try:
+        return str(response.urljoin(location.decode("utf-8", "replace")))
+    except ValueError:
+        return None

@@ -109,13 +109,17 @@ class ForumSpider(SiteSpider):
         self, response: Response, number: str, mark: str, start: bool, title: str | None
     ) -> Iterator[scrapy.Request]:
         """A page of a topic; the following pages until its end."""
+        resumed = not start and number in self.topics
         if not self.good(response):
-            self._read_to_end(number, mark, response.url)
+            self._gone(number, mark, response.url, resumed)
             return
         self._whole(response)
         title = title or self._get(response, "title")
         about = {"number": number, "title": title, "url": _SESSION.sub("", response.url)}
         posts = response.css(self.find["post"])
+        if not posts and resumed:
+            self._gone(number, mark, response.url, resumed)
+            return
         if not posts:
             self._unreadable(response, "posts")
         opening = _anchor(posts[0]) if start else None
@@ -149,9 +153,21 @@ class ForumSpider(SiteSpider):
             "_read_at": self.job.now,
         }
 
+    def _gone(self, number: str, mark: str, url: str, resumed: bool) -> None:
+        """A topic that is gone is done with. Where only the page is gone on which it was left, posts were deleted:
+        it is forgotten, and so read from its beginning."""
+        if resumed:
+            del self.topics[number]
+            self._note()
+        else:
+            self._read_to_end(number, mark, url)
+
     def _read_to_end(self, number: str, mark: str, url: str) -> None:
         self.topics.pop(number, None)
         self.topics[number] = [mark, _SESSION.sub("", url)]
+        self._note()
+
+    def _note(self) -> None:
         self.outcome.cursor = {"topics": dict(list(self.topics.items())[-REMEMBERED:])}
 
     def _link(self, response: Response, link: str) -> str:

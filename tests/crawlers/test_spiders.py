@@ -263,3 +263,28 @@ def test_a_spider_that_dies_is_a_passing_fault(replica: Replica, monkeypatch: py
     monkeypatch.setattr("sys.executable", "/bin/false")
     with pytest.raises(Retry, match="ended with code 1"):
         fetch(replica, "discourse")
+
+
+def test_a_topic_that_moved_is_followed_on_its_site(replica: Replica) -> None:
+    replica.fault("/board/viewtopic.php", Fault.moved("/board/viewtopic.php?t=1&start=0"))
+    assert len(fetch(replica, "forum").items) == 70
+
+
+@pytest.mark.parametrize("to", ["http://169.254.169.254/latest", "//[", "/moved"])
+def test_a_topic_that_moved_away_or_in_circles_holds_up_no_others(replica: Replica, to: str) -> None:
+    replica.fault("/board/viewtopic.php", Fault.moved(to))
+    replica.fault("/moved", Fault.moved("/moved"), times=1_000)
+    page = fetch(replica, "forum")
+    assert {item["topic"]["number"] for item in page.items} == {"30", "60"}
+    assert not page.more
+
+
+def test_a_topic_whose_last_page_is_gone_is_read_from_its_beginning(replica: Replica) -> None:
+    """Moderators delete posts; what is written there afterwards must not be missed."""
+    cursor = fetch(replica, "forum").cursor
+    for last in (f"{replica.url}/board/viewtopic.php?t=60&start=500", f"{replica.url}/board/gone.php?t=60"):
+        cursor["topics"]["60"] = ["another day", last]
+        second = fetch(replica, "forum", cursor)
+        third = fetch(replica, "forum", second.cursor)
+        assert {item["topic"]["number"] for item in third.items} == {"60"}
+        assert len(third.items) == 11
