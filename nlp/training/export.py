@@ -13,6 +13,7 @@ import json
 import random
 import shutil
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,13 +39,10 @@ Floats = npt.NDArray[np.float32]
 
 
 def export(model: Path, out: Path) -> None:
-    """Write model.onnx and tokenizer.json; an older model.onnx there is replaced whole."""
+    """Write model.onnx and tokenizer.json."""
     network = load(model)
     weights = {name: value.numpy() for name, value in network.state_dict().items()}
-    out.mkdir(parents=True, exist_ok=True)
-    part = out / "model.onnx.part"
-    onnx.save(write_graph(weights, BertShape(network.config.to_dict())), str(part))
-    part.replace(out / "model.onnx")
+    onnx.save(write_graph(weights, BertShape(network.config.to_dict())), str(out / "model.onnx"))
     shutil.copyfile(model / "tokenizer.json", out / "tokenizer.json")
 
 
@@ -184,15 +182,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows = of_each_set(read_rows(args.rows / "dev.jsonl.gz"), args.limit, seed=13)
     random.Random(13).shuffle(rows)
     rows += read_own(args.own) if args.own else []
-    export(args.model, args.out)
-    card = Card(args.name, training["max_tokens"], 1.0, UNSURE_BELOW, categories=CATEGORIES, binary=BINARY)
-    write_card(args.out, card)
-    card = calibrated(card, OnnxModel(args.out).raw([row.text for row in rows]), rows)
-    write_card(args.out, card)
-    found = check(args.model, args.out, [row.text for row in rows[: args.check]])
-    print(json.dumps(msgspec.to_builtins(card) | found, indent=2))
-    if found["agreement"] < LEAST_AGREEMENT or found["largest_batch_difference"] != 0:
-        sys.exit("the exported model does not agree with the trained one: it is not fit to ship")
+    args.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=args.out) as name:  # a folder with a card is taken for finished
+        part = Path(name)
+        export(args.model, part)
+        card = Card(args.name, training["max_tokens"], 1.0, UNSURE_BELOW, categories=CATEGORIES, binary=BINARY)
+        write_card(part, card)
+        card = calibrated(card, OnnxModel(part).raw([row.text for row in rows]), rows)
+        write_card(part, card)
+        found = check(args.model, part, [row.text for row in rows[: args.check]])
+        print(json.dumps(msgspec.to_builtins(card) | found, indent=2))
+        if found["agreement"] < LEAST_AGREEMENT or found["largest_batch_difference"] != 0:
+            sys.exit("the exported model does not agree with the trained one: it is not fit to ship")
+        (args.out / CARD).unlink(missing_ok=True)
+        for file in ("model.onnx", "tokenizer.json", CARD):
+            (part / file).replace(args.out / file)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def _start(plan: Plan) -> Path:
     if not (plan.base / CARD).exists():
         return plan.base
     start = plan.out / "start"
-    if not (start / "model.safetensors").exists():
+    if not (start / "tokenizer.json").exists():  # written last
         restore.main(_words("--weights", plan.base, "--out", start))
     return start
 

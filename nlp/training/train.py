@@ -95,6 +95,9 @@ class Run:
         clock = saved = time.monotonic()
         losses: list[float] = []
         for batch in steps[progress.step :]:
+            if progress.stale >= args.patience:
+                print(f"no gain on dev rows in the last {progress.stale} looks: stopped", flush=True)
+                return
             done = max(progress.step / len(steps), progress.seconds / (args.minutes * 60))
             if done >= 1:
                 break
@@ -108,9 +111,6 @@ class Run:
                 losses = []
             if now - saved > args.save_minutes * 60:
                 self.save()
-                if progress.stale >= args.patience:
-                    print(f"no gain on dev rows in the last {progress.stale} looks: stopped", flush=True)
-                    return
                 saved = clock = time.monotonic()
         self.save()
 
@@ -143,11 +143,14 @@ class Run:
         better = progress.best is None or found < progress.best
         progress.best, progress.stale = (found, 0) if better else (progress.best, progress.stale + 1)
         log(args.out / "log.jsonl", progress, dev_loss=found)
+        if better:
+            self.keep_model()  # before the checkpoint, which says that there is nothing better to wait for
         state = {"model": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
         torch.save(state | {"progress": msgspec.to_builtins(self.progress)}, part)
         os.replace(part, args.out / "checkpoint.pt")
-        if not better:
-            return
+
+    def keep_model(self) -> None:
+        args = self.args
         save(self.network, args.out / "model")
         shutil.copyfile(args.base / "tokenizer.json", args.out / "model" / "tokenizer.json")
         settings = {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items()}

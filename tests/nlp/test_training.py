@@ -265,6 +265,20 @@ def test_a_run_that_gains_nothing_on_dev_rows_ends_and_keeps_what_was_best(
     assert progress["best"] == pytest.approx(min(look["dev_loss"] for look in looks), abs=1e-4)
     kept = json.loads((tmp_path / "model" / "training.json").read_text(encoding="utf-8"))
     assert kept["step"] == looks[-4]["step"] < progress["step"]
+    run(train.main, *command, *ruinous)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["progress"] == progress
+
+
+def test_a_run_that_ends_while_it_saves_has_its_best_model_in_the_end(
+    base: Path, rows: Path, tmp_path: Path
+) -> None:
+    command = ("--base", base, "--rows", rows, "--out", tmp_path, "--epochs", 1, "--max-tokens", 32)
+    (tmp_path / "model").touch()  # no folder can be made here
+    with pytest.raises(FileExistsError):
+        run(train.main, *command)
+    (tmp_path / "model").unlink()
+    run(train.main, *command)
+    network.load(tmp_path / "model")
 
 
 def test_int8_rows_are_within_half_a_step() -> None:
@@ -331,6 +345,7 @@ def test_a_model_that_does_not_agree_is_not_exported(base: Path, rows: Path, tra
         patch.setattr(export, "LEAST_AGREEMENT", 1.01)
         with pytest.raises(SystemExit, match="not fit to ship"):
             run(export.main, "--model", trained, "--rows", rows, "--out", tmp_path, "--check", 20)
+    assert list(tmp_path.iterdir()) == []  # nothing that a second call would take for finished
 
 
 def test_the_baseline_reads_all_rows_of_a_set(sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
