@@ -42,7 +42,7 @@ class Receiver:
         self.got: list[tuple[dict[str, str], bytes]] = []
         self.answers: list[tuple[int, dict[str, str], bytes]] = []
         self.asked, self.release = threading.Event(), threading.Event()
-        self.hang = False
+        self.hang = self.drip = False
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -51,6 +51,11 @@ class Receiver:
                 if receiver.hang:
                     receiver.asked.set()
                     receiver.release.wait(300)
+                    return
+                if receiver.drip:  # a header that does not end: each byte in time, the whole never
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                    while not receiver.release.wait(0.05):
+                        self.wfile.write(b".")
                     return
                 receiver.got.append(({k.lower(): v for k, v in self.headers.items()}, body))
                 status, headers, answer = receiver.answers.pop(0) if receiver.answers else (200, {}, b"ok")
@@ -340,6 +345,18 @@ def test_a_receiver_that_does_not_answer_costs_its_timeout_and_is_tried_again(de
     home.deliverer.deliver_due(NOW)
     assert home.outbox("ops") == [("waiting", 1)]
     assert "did not answer" in (deliveries(home.records, "waiting")[0].error or "")
+
+
+def test_a_receiver_that_answers_without_end_costs_no_more_than_its_timeout(desk, receiver):
+    receiver.drip = True
+    home = desk(msgspec.structs.replace(RECEIVERS["webhook"][0](receiver), options={"timeout": 0.5}))
+    home.hear(complaint("1"))
+    end = threading.Timer(20, receiver.release.set)
+    end.start()
+    home.deliverer.deliver_due(NOW)
+    end.cancel()
+    assert not receiver.release.is_set()
+    assert home.outbox("ops") == [("waiting", 1)]
 
 
 def test_a_receiver_that_is_not_there_is_tried_again(desk, receiver):

@@ -15,6 +15,7 @@ An answer 2xx says yes, unless its JSON holds an error: errcode, code or StatusC
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 import re
@@ -67,25 +68,29 @@ class Webhook:
             "Earshot-Delivery": case.id,
             "Earshot-Signature": sign(self._secret, body, int(time.time())),
         }
-        status, answer_headers, answer = self._post(body, headers)
+        status, answer_headers, answer = asyncio.run(self._post(body, headers))
         fault = fault_of(status, answer_headers, answer)
         if fault is not None:
             raise fault
 
-    def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, httpx.Headers, bytes]:
+    async def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, httpx.Headers, bytes]:
         """Status, headers and the start of the answer. Raises Retry for everything the network does."""
-        deadline = time.monotonic() + self._timeout
         # A proxy of the environment would see what stays on this machine otherwise.
-        client = httpx.Client(timeout=self._timeout, follow_redirects=False, trust_env=not _is_local(self._url))
+        client = httpx.AsyncClient(timeout=None, follow_redirects=False, trust_env=not _is_local(self._url))
         try:
-            with client, client.stream("POST", self._url, content=body, headers=headers) as response:
+            # One limit for the whole: those of single reads begin anew with each byte.
+            async with (
+                asyncio.timeout(self._timeout),
+                client,
+                client.stream("POST", self._url, content=body, headers=headers) as response,
+            ):
                 answer = b""
-                for chunk in response.iter_bytes(8192):
+                async for chunk in response.aiter_bytes(8192):
                     answer += chunk
-                    if len(answer) > LONGEST_ANSWER or time.monotonic() > deadline:
+                    if len(answer) > LONGEST_ANSWER:
                         break
                 return response.status_code, response.headers, answer
-        except (httpx.TransportError, httpx.DecodingError) as error:
+        except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
             host = urlsplit(self._url).hostname
             raise Retry(f"{host} did not answer: {type(error).__name__} {error}".strip()) from error
 
