@@ -18,6 +18,7 @@ FIRST_BACK_OFF = 30.0  # seconds after the first failure; doubled with each one 
 LONGEST_BACK_OFF = 3_600.0
 CIRCUIT_OPEN = 1_800.0  # seconds a source rests after it refused us: the least that Weibo's web wants
 AUTH_AGAIN = 3_600.0  # seconds until a refused token is tried again, should it have been renewed on their side
+CLOCK_WRONG = timedelta(hours=1)  # a poll further ahead was written down by a clock that has been set right since
 JITTER = 0.1  # share of a wait that is random, so that sources of one site do not march in step
 
 
@@ -70,6 +71,8 @@ def after_success(source: Source, wait: float | None, now: datetime, dice: rando
 def due_at(standing: Standing | None, fingerprint: str, now: datetime) -> datetime:
     """When a source is due. Changed settings, or a new token, end every wait but the platform's own."""
     if standing is None or standing.next_poll_at is None:
+        return now
+    if standing.last_poll_at is not None and standing.last_poll_at - now > CLOCK_WRONG:
         return now
     changed = standing.fingerprint is not None and standing.fingerprint != fingerprint
     if changed and standing.error_kind not in ("throttled", "quota"):

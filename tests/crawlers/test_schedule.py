@@ -97,6 +97,14 @@ def test_changed_settings_end_a_stop_but_not_the_platforms_own_pause(kind: Any, 
     assert timing.due_at(standing, "old", NOW) > NOW
 
 
+def test_a_source_that_was_polled_while_the_clock_was_ahead_does_not_rest_until_then() -> None:
+    ahead = NOW + timedelta(days=365)
+    standing = Standing(name="a", last_poll_at=ahead, next_poll_at=ahead + timedelta(minutes=5))
+    assert timing.due_at(standing, "", NOW) == NOW
+    of_another_machine = Standing(name="a", last_poll_at=NOW + timedelta(minutes=4), next_poll_at=ahead)
+    assert timing.due_at(of_another_machine, "", NOW) == ahead
+
+
 def test_a_new_token_changes_the_fingerprint_and_cannot_be_read_from_it() -> None:
     source = Source(name="a", platform="weibo", token_env="T")
     assert fingerprint(source, "one") != fingerprint(source, "two")
