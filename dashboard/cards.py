@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from dashboard import safe, words
 from dashboard.folding import Card
@@ -71,7 +71,12 @@ def facts(mention: Mention) -> str:
         ("views", counts.views),
     )
     known += [t(f"card.{name}", n=words.number(n)) for name, n in counted if n]
-    return " · ".join(safe.text(fact) for fact in known if fact)
+    return unbroken(fact for fact in known if fact)
+
+
+def unbroken(facts: Iterable[str]) -> str:
+    """Facts in a row; a line may end between two, not inside one."""
+    return " · ".join(f'<span class="fact">{safe.text(fact)}</span>' for fact in facts)
 
 
 def customer_badge(record: Record, customer: Customer | None) -> str:

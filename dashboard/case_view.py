@@ -53,8 +53,8 @@ def place(case: Case) -> str:
 def customer_text(customer: Customer | None) -> str:
     if customer is None:
         return ""
-    orders = t("card.customer_orders", n=customer.orders) if customer.orders is not None else t("card.customer")
-    return f"{customer.tier} {orders}" if customer.tier else orders
+    known = t("customers.orders", n=words.exact(customer.orders)) if customer.orders is not None else ""
+    return " · ".join(filter(None, (customer.tier or t("card.customer"), known)))
 
 
 def due_label(case: Case) -> str:

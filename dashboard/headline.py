@@ -40,21 +40,26 @@ def latest_burst() -> news.Burst | None:
     query = MentionQuery(since=since, brands=filters.brands(), sentiments=("negative",), hide_spam=True)
     hours = queries.histogram(query, "hour", words.zone().key)
     found = news.find_burst(hours, now.astimezone(words.zone()).replace(tzinfo=None))
-    return None if found and is_a_file_without_times(found) else found
+    return None if found and is_a_file_without_times(within(found)) else found
 
 
-def is_a_file_without_times(burst: news.Burst) -> bool:
+def is_a_file_without_times(query: MentionQuery) -> bool:
     """All rows of such a file bear the file's own date: many at once, and no news."""
-    some = queries.mentions(within(burst), limit=20).hits
+    some = queries.mentions(query, limit=20).hits
     return 2 * sum(hit.record.mention.time_unknown for hit in some) > len(some)
 
 
 def within(burst: news.Burst) -> MentionQuery:
     """The negative mentions of a burst."""
+    return negative(burst.start, burst.end)
+
+
+def negative(start: datetime, end: datetime) -> MentionQuery:
+    """The negative mentions between two moments of the reader's clock."""
     zone = words.zone()
     return MentionQuery(
-        since=burst.start.replace(tzinfo=zone).astimezone(UTC),
-        until=burst.end.replace(tzinfo=zone).astimezone(UTC),
+        since=start.replace(tzinfo=zone).astimezone(UTC),
+        until=end.replace(tzinfo=zone).astimezone(UTC),
         brands=filters.brands(),
         sentiments=("negative",),
         hide_spam=True,
@@ -115,20 +120,40 @@ def calm_sentence(steps: Sequence[Bucket], before: SentimentCounts | None) -> st
     counts = news.total(steps)
     net = None if counts.net is None else counts.net * 100
     period = t(f"period_name.{st.session_state['period']}")
-    start = t("overview.calm", period=period, n=words.number(counts.total), net=words.signed(net))
-    if before is None or not before.total:
-        return start + peak_sentence(steps)
-    change = news.relative(counts.total, before.total) or 0.0
+    sentence = t(
+        "overview.calm", period=period, n=words.number(counts.total), net=words.signed(net),
+        change=change_text(counts, before),
+    )  # fmt: skip
+    return sentence + peak_sentence(steps)
+
+
+def change_text(counts: SentimentCounts, before: SentimentCounts | None) -> str:
+    change = news.relative(counts.total, before.total if before else None)
+    if change is None:
+        return ""
     key = "same" if abs(change) < 5 else "more" if change > 0 else "less"
-    return start + t(f"overview.calm_{key}", change=f"{abs(change):.0f}") + peak_sentence(steps)
+    return t(f"overview.calm_{key}", change=f"{abs(change):.0f}")
+
+
+def peaks(steps: Sequence[Bucket]) -> list[str]:
+    """Keys of the steps that stand out. A day on which a file without times was read is not one of them."""
+    return [key for key in news.peaks(steps) if not is_a_file_without_times(negative_on(key))]
+
+
+def negative_on(step: str) -> MentionQuery:
+    """The negative mentions of one step of a histogram."""
+    start = datetime.fromisoformat(step)
+    return negative(start, start + timedelta(hours=1 if len(step) > len("2026-11-30") else 24))
 
 
 def peak_sentence(steps: Sequence[Bucket]) -> str:
     """A burst that is over is no alarm, and is not nothing either."""
-    peaks = set(news.peaks(steps))
-    worst = max((b for b in steps if b.key in peaks), key=lambda bucket: bucket.counts.negative, default=None)
+    high = set(peaks(steps))
+    worst = max((b for b in steps if b.key in high), key=lambda bucket: bucket.counts.negative, default=None)
     if worst is None:
         return t("overview.calm_quiet")
+    if worst.key == f"{datetime.now(UTC).astimezone(words.zone()):%Y-%m-%d}":
+        return t("overview.calm_peak_today", n=words.exact(worst.counts.negative))
     day = safe.text(worst.key[5:].replace("T", " "))
     return t("overview.calm_peak", day=day, n=words.exact(worst.counts.negative))
 

@@ -44,6 +44,8 @@ def finder() -> None:
         st.caption(t("customers.not_found"))
     for customer in found:
         entry(customer, st.session_state["customer"] or found[0].id)
+    if len(found) == SHOWN and counts["customers"] > SHOWN:
+        st.caption(t("customers.more", n=SHOWN))
 
 
 def entry(customer: Customer, shown: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import address, charts, drawers, filters, four_numbers, frame, queries, safe, words
-from dashboard.cards import card
+from dashboard.cards import card, unbroken
 from dashboard.folding import Card
 from dashboard.words import t
 from index.documents import Influence
@@ -60,7 +60,7 @@ def consumer(stat: AuthorStat, posts: str) -> str:
     """Score, its parts as small bars, one sentence: of all time and one brand, as its words say."""
     score = stat.influence
     assert score is not None, "the shortlist holds scored authors only"  # noqa: S101
-    about_them = f'<span class="muted">{safe.text(about(stat, posts))}</span>'
+    about_them = f'<span class="muted">{about(stat, posts)}</span>'
     return (
         f'<div class="head"><b>{safe.text(name_of(stat))}</b>{about_them}'
         f'<span class="right score">{score.score:.0f}</span></div>'
@@ -80,7 +80,7 @@ def about(stat: AuthorStat, posts: str) -> str:
         posts,
         t("card.customer") if stat.customer_id else None,
     ]
-    return " · ".join(filter(None, known))
+    return unbroken(filter(None, known))
 
 
 def sentence(score: Influence) -> str:
@@ -146,7 +146,7 @@ def portrait(stat: AuthorStat) -> None:
             tier = words.name("tier", stat.influence.tier)
             st.html(f'<span class="label plain">{safe.text(tier)}</span>{consumer(stat, said)}')
         else:
-            about_them = f'<span class="muted">{safe.text(about(stat, said))}</span>'
+            about_them = f'<span class="muted">{about(stat, said)}</span>'
             st.html(f'<div class="head"><b>{safe.text(name_of(stat))}</b>{about_them}</div>')
         st.html(
             safe.link(stat.author.url, t("influencers.profile"))

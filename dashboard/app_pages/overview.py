@@ -58,7 +58,7 @@ def counts_before(window: Window) -> SentimentCounts | None:
 
 
 def volume(window: Window, steps: list[Bucket]) -> None:
-    marks = dict.fromkeys(news.peaks(steps), t("chart.peak"))
+    marks = dict.fromkeys(headline.peaks(steps), t("chart.peak"))
     title = "overview.volume_hours" if window.step == "hour" else "overview.volume"
     with part(t(title), legend=True):
         picked = drawn(charts.volume(steps, marks, ends(window)), "chart_volume")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from dashboard import words
@@ -57,9 +59,9 @@ def test_values_in_the_url_that_mean_nothing_are_ignored(home, open_page):
 
 def test_each_card_says_of_which_brand_it_speaks(home, open_page):
     shown = bodies(open_page("mentions", period="all", platform=["douyin"], sort="engagement"))
-    said = [part.split("</span>")[0] for part in shown.split('<span class="muted">抖音 · ')[1:]]
+    said = re.findall('<span class="fact">抖音</span> · <span class="fact">(.+?)</span>', shown)
     assert said
-    assert {facts.split(" · ")[0] for facts in said} <= {"星云奶茶", "云岭茶铺", "山野咖啡"}
+    assert set(said) <= {"星云奶茶", "云岭茶铺", "山野咖啡"}
 
 
 def test_search_marks_the_words_found(home, open_page):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from msgspec.structs import replace
 
@@ -37,7 +39,15 @@ def test_a_file_without_times_is_no_alarm(home, open_page, text_of):
     shown = text_of(open_page("overview", brand="星云奶茶"))
     assert "净情感" in shown
     assert "负面提及" not in shown
+    assert "最高峰" not in shown
+    assert "高于平时" not in shown
     assert "时间不详" in text_of(open_page("mentions", sentiment="negative"))
+
+
+def test_the_change_stands_beside_what_changed(home, open_page, text_of):
+    """Ten per cent more are more mentions, not more net sentiment."""
+    shown = text_of(open_page("overview", brand="云岭茶铺"))
+    assert re.search("条提及，(比上期|与上期)[^，]*，净情感", shown)
 
 
 def test_the_picture_of_a_period_shows_all_of_it():

@@ -25,7 +25,7 @@ from index.crm.links import AUTOMATIC
 from index.errors import SettingsError
 from index.settings import Channel, Settings
 from index.stores.protocol import Bucket, SentimentCounts
-from nlp import influence, intents, personal
+from nlp import influence, personal
 from nlp import language as detection
 
 NOW = datetime(2026, 11, 22, 9, 0)  # noqa: DTZ001 (local time)
@@ -95,7 +95,7 @@ VOCABULARIES: dict[str, set[str]] = {
     "drift": {"labels", "confidence", "do", "none", "too_few"},
     "event": {"opened", "mention", "note", "assigned", "replied", "closed", "reopened", "snoozed"},
     "evidence": {"phone", "email", "account", "name", "person"},
-    "intent": set(intents.LABELS),
+    "intent": set(documents.INTENTS),
     "kind": set(get_args(documents.Kind)),
     "lang": {"zh", "und", *detection.known_languages()},
     "link": {"linked", "unlinked", "rejected"},
@@ -136,7 +136,7 @@ def test_every_sentence_is_used():
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_category_intent_and_topic_has_a_name(language, monkeypatch):
     monkeypatch.setattr(words, "language", lambda: language)
-    for kind, keys in (("aspect", categories.names()), ("intent", intents.LABELS), ("topic", rules.TOPICS)):
+    for kind, keys in (("aspect", categories.names()), ("intent", documents.INTENTS), ("topic", rules.TOPICS)):
         for key in keys:
             assert words.name(kind, key) != key, f"{kind}.{key}"
 

@@ -116,7 +116,7 @@ def test_what_is_wrong_with_a_row_is_said_in_the_readers_language(home, tmp_path
     for said in (
         "没有正文",
         "没有时间",
-        "改天再说&#x27; 读不懂",
+        "时间“改天再说”读不懂",
         "在未来",
         "有 4 格",
         "超过 100,000 个字符",
