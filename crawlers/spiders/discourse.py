@@ -2,7 +2,7 @@
 
 Options: `base_url` (required, such as https://forum.example.com), `route` ("posts": /posts.json, newest posts of
 the whole site; "latest": /latest.json and the topics in it, for sites that close /posts.json), `max_pages`
-(read before the cursor is saved, default 50), `since_days` (how far the first poll goes back, default 30).
+(or topics, read before the cursor is saved, default 50), `since_days` (how far the first poll goes back, 30).
 """
 
 from __future__ import annotations
@@ -60,6 +60,10 @@ class DiscourseSpider(SiteSpider):
         self.max_pages = int(options.get("max_pages", 50))
         self.cutoff = datetime.fromisoformat(self.job.now) - timedelta(days=float(options.get("since_days", 30)))
         self.empty = 0
+        self.top: str | None = None
+        self.topics_asked = 0
+        self.open: dict[int, int] = {}  # answers of a topic that are still to come
+        self.read: dict[str, str] = dict(self.job.cursor.get("read", {}))  # topic -> its last post then
 
     def first(self) -> Iterator[scrapy.Request]:
         if self.job.options.get("route") == "latest":
@@ -106,41 +110,58 @@ class DiscourseSpider(SiteSpider):
         listing = self._json(response).get("topic_list")
         rows = self._list(listing if isinstance(listing, dict) else {}, "topics")
         moved = [row for row in rows if isinstance(row, dict) and _bumped(row) > since]
-        for row in moved:
+        unread = [row for row in moved if self.read.get(str(row["id"]), "") < _bumped(row)]
+        asked = unread[: max(self.max_pages - self.topics_asked, 0)]
+        self.topics_asked += len(asked)
+        for row in asked:
             yield self.ask(f"{self.base}/t/{row['id']}.json", self.topic, priority=10, topic=row)
         top = max([top, *(_bumped(row) for row in moved)])
         settled = any(isinstance(r, dict) and _bumped(r) <= since and not r.get("pinned") for r in rows)
-        more = isinstance(listing, dict) and listing.get("more_topics_url") and rows and not settled
-        if more and page + 1 < self.max_pages:
+        further = isinstance(listing, dict) and listing.get("more_topics_url") and rows and not settled
+        if len(asked) < len(unread):
+            self.outcome.more = True
+        elif further:
             address = f"{self.base}/latest.json?order=activity&page={page + 1}"
             yield self.ask(address, self.topics, page=page + 1, since=since, top=top)
         else:
             self.top = top
 
-    top: str | None = None
-
     def closed(self, reason: str) -> None:
-        """The topics' cursor moves only when all of them were read."""
+        """The topics' cursor moves only when all of them were read; until then it holds those that were."""
         if self.top and reason == "finished" and self.outcome.trouble is None:
             self.outcome.cursor = {"bumped": self.top}
+        elif self.read:
+            self.outcome.cursor = {**self.job.cursor, "read": self.read}
+            self.outcome.more = self.outcome.trouble is None
 
     def topic(self, response: Response, topic: dict[str, Any]) -> Iterator[scrapy.Request]:
         """A topic's first posts, and requests for those behind them."""
         if not self.good(response):
+            self._done(topic)
             return
         stream = self._json(response).get("post_stream")
         stream = stream if isinstance(stream, dict) else {}
         shown = self._keep(self._list(stream, "posts"), topic)
         rest = [key for key in self._list(stream, "stream") if isinstance(key, int) and key not in shown]
-        for start in range(0, len(rest), _POSTS_A_REQUEST):
+        starts = range(0, len(rest), _POSTS_A_REQUEST)
+        self.open[topic["id"]] = len(starts) + 1
+        for start in starts:
             wanted = "&".join(f"post_ids[]={key}" for key in rest[start : start + _POSTS_A_REQUEST])
             address = f"{self.base}/t/{topic['id']}/posts.json?{wanted}"
             yield self.ask(address, self.rest_of_topic, priority=20, topic=topic)
+        self._done(topic)
 
     def rest_of_topic(self, response: Response, topic: dict[str, Any]) -> None:
         if self.good(response):
             stream = self._json(response).get("post_stream")
             self._keep(self._list(stream if isinstance(stream, dict) else {}, "posts"), topic)
+        self._done(topic)
+
+    def _done(self, topic: dict[str, Any]) -> None:
+        """One answer of a topic was taken; after the last one it has been read."""
+        self.open[topic["id"]] = self.open.get(topic["id"], 1) - 1
+        if not self.open[topic["id"]]:
+            self.read[str(topic["id"])] = _bumped(topic)
 
     def _keep(self, posts: list[Any], topic: dict[str, Any]) -> set[int]:
         about = {"title": topic.get("title")}

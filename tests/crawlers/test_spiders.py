@@ -230,6 +230,28 @@ def test_the_topics_route_reads_whole_topics_and_then_only_what_moved(replica: R
     ]
 
 
+def test_the_topics_route_reads_no_topic_twice_where_it_was_stopped(replica: Replica) -> None:
+    """Else a long history, or a site that allows a few requests at a time, would begin anew for ever."""
+    replica.fault("/discourse/t/", Fault.throttled(1), after=1)
+    first = fetch(replica, "discourse", route="latest")
+    assert 0 < len(first.items) < 70
+    rest = fetch(replica, "discourse", first.cursor, route="latest")
+    assert sorted(item["post"]["id"] for item in (*first.items, *rest.items)) == list(range(1, 71))
+    asked = len(replica.requests)
+    assert fetch(replica, "discourse", rest.cursor, route="latest").items == []
+    assert len(replica.requests) == asked + 2  # robots.txt and the list
+
+
+def test_a_limited_run_of_the_topics_route_goes_on_where_it_ended(replica: Replica) -> None:
+    cursor: dict[str, Any] = {}
+    items: list[Any] = []
+    for more in (True, True, False):
+        page = fetch(replica, "discourse", cursor, route="latest", max_pages=1)
+        items, cursor = [*items, *page.items], page.cursor
+        assert page.more is more
+    assert sorted(item["post"]["id"] for item in items) == list(range(1, 71))
+
+
 def test_a_page_that_robots_close_is_not_read(replica: Replica) -> None:
     with pytest.raises(Blocked, match="robots"):
         fetch(replica, "forum", boards=[f"{replica.url}/board/private/viewforum.php?f=2"])
