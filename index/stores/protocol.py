@@ -1,6 +1,6 @@
 """The store: where analysed mentions live and are found.
 
-One contract, every store through the same tests (tests/contracts/test_stores.py). The same question gets the
+One contract, every store through the same tests (tests/contracts/test_stores*.py). The same question gets the
 same answer from each of them.
 """
 

@@ -1,5 +1,5 @@
 """The contract of a channel: one method. A channel is one file in this folder with one class whose `type` is
-the file's name; `[[channels]] type = ...` in earshot.toml finds it. tests/contracts/test_channels.py holds it.
+the file's name; `[[channels]] type = ...` in earshot.toml finds it. tests/contracts/test_channels*.py holds it.
 """
 
 from __future__ import annotations
