@@ -81,15 +81,15 @@ def _short_label(buckets: Sequence[Bucket]) -> str:
 
 
 def shares(buckets: Sequence[Bucket], kind: str) -> Chart:
-    """One bar a value, as long as it is often, split by sentiment; the number stands at its end."""
+    """One bar a value, as long as it is often, split by sentiment; what a click opens stands at its end."""
     rows, totals = [], []
     for bucket in buckets:
         label = words.name(kind, bucket.key)
         rows += _by_sentiment(bucket.counts, key=bucket.key, label=label)
-        totals.append({"label": label, "count": bucket.counts.total, "text": words.number(bucket.counts.total)})
+        totals.append({"label": label, "count": bucket.counts.total, "text": _said_at_end(kind, bucket.counts)})
     order = [words.name(kind, bucket.key) for bucket in buckets]
     bars = _bars(rows, size=15).encode(
-        x=alt.X("count:Q", title=None, axis=None, scale=_with_room(totals)),
+        x=alt.X("count:Q", title=None, axis=None, scale=_with_room(totals, room=1.45 if kind == "aspect" else 1.2)),
         y=_names(order),
         tooltip=[
             alt.Tooltip("label:N", title=t(f"chart.{kind}")),
@@ -98,6 +98,13 @@ def shares(buckets: Sequence[Bucket], kind: str) -> Chart:
         ],
     )
     return alt.layer(bars, _end_labels(totals, order)).properties(height=max(ROW * len(order), ROW))
+
+
+def _said_at_end(kind: str, counts: SentimentCounts) -> str:
+    """A mention may praise and blame the same aspect: both are told, as a sum would count it twice."""
+    if kind == "aspect":
+        return f"−{words.number(counts.negative)}  +{words.number(counts.positive)}"
+    return words.number(counts.total)
 
 
 def voice(buckets: Sequence[Bucket], own: set[str]) -> Chart:
@@ -149,6 +156,7 @@ def reach(buckets: Sequence[Bucket]) -> Chart:
             x=alt.X(
                 "step:O",
                 title=None,
+                scale=alt.Scale(domain=_every_step(buckets)),
                 axis=alt.Axis(labelExpr=_short_label(buckets), labelOverlap="greedy", labelAngle=0),
             ),
             y=alt.Y("count:Q", title=None, axis=alt.Axis(tickCount=3, format="d")),

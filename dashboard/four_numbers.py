@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, TypedDict
 
 import streamlit as st
@@ -48,15 +49,15 @@ class Compared(TypedDict):
     arrow: Arrow
 
 
-def compared(change: float | None, said: str = "{}", *, good: bool = False) -> Compared:
-    """`said` holds the change. `good`: more is better, so that a change has a colour. Streamlit
+def compared(change: float | None, said: Callable[[str], str] = str, *, good: bool = False) -> Compared:
+    """`said` makes words of the change. `good`: more is better, so that a change has a colour. Streamlit
     itself would tell up from down by an ASCII minus only."""
     if change is None:
         return Compared(delta=None, note=None, colour="gray", arrow="off")
     step = round(change)
     colour: Colour = "gray" if not good or not step else "green" if step > 0 else "red"
     arrow: Arrow = "off" if not step else "up" if step > 0 else "down"
-    return Compared(delta=said.format(words.signed(change)), note=before_text(), colour=colour, arrow=arrow)
+    return Compared(delta=said(words.signed(change)), note=before_text(), colour=colour, arrow=arrow)
 
 
 def before_text() -> str:
@@ -67,7 +68,7 @@ def mentions_number(steps: list[Bucket], counts: SentimentCounts, before: Sentim
     change = news.relative(counts.total, before.total if before else None)
     number(
         "mentions", words.number(counts.total), t("overview.see_mentions"),
-        series=[float(bucket.counts.total) for bucket in steps], **compared(change, "{}%"),
+        series=[float(bucket.counts.total) for bucket in steps], **compared(change, lambda n: f"{n}%"),
     )  # fmt: skip
 
 
@@ -109,7 +110,7 @@ def voice_number(window: Window) -> None:
     change = None if now is None or old is None else 100 * (now - old)
     number(
         "voice", words.percent(now), t("overview.see_mentions"), series=voice_series(window, own),
-        **compared(change, t("overview.points", n="{}"), good=True),
+        **compared(change, lambda n: t("overview.points", n=n), good=True),
     )  # fmt: skip
 
 

@@ -124,7 +124,19 @@ def calm_sentence(steps: Sequence[Bucket], before: SentimentCounts | None) -> st
         "overview.calm", period=period, n=words.number(counts.total), net=words.signed(net),
         change=change_text(counts, before),
     )  # fmt: skip
-    return sentence + peak_sentence(steps)
+    return sentence + peak_sentence(steps) + without_times(steps)
+
+
+def without_times(steps: Sequence[Bucket]) -> str:
+    """A file without times makes the day it was read look busy, and what is compared with it."""
+    high = news.peaks(steps)
+    days = sorted(set(high) - set(peaks(steps)))
+    return t("overview.without_times", day=safe.text(_day(days[-1]))) if days else ""
+
+
+def _day(step: str) -> str:
+    """11-21 and 11-21 20:00."""
+    return step[5:].replace("T", " ")
 
 
 def change_text(counts: SentimentCounts, before: SentimentCounts | None) -> str:
@@ -154,8 +166,7 @@ def peak_sentence(steps: Sequence[Bucket]) -> str:
         return t("overview.calm_quiet")
     if worst.key == f"{datetime.now(UTC).astimezone(words.zone()):%Y-%m-%d}":
         return t("overview.calm_peak_today", n=words.exact(worst.counts.negative))
-    day = safe.text(worst.key[5:].replace("T", " "))
-    return t("overview.calm_peak", day=day, n=words.exact(worst.counts.negative))
+    return t("overview.calm_peak", day=safe.text(_day(worst.key)), n=words.exact(worst.counts.negative))
 
 
 def cases_sentence() -> str:

@@ -51,10 +51,10 @@ def browser_language() -> Language:
 
 
 def t(key: str, **values: object) -> str:
-    """The sentence of `key` with its values filled in, that of `key`_one when `n` is 1 and there is one (English).
-    Raises KeyError: a missing sentence is a mistake."""
+    """The sentence of `key` with its values filled in, that of `key`_one (English has some) when `n` is 1, +1
+    or −1. Raises KeyError: a missing sentence is a mistake."""
     known = catalogue(language())
-    sentence = known.get(f"{key}_one", known[key]) if str(values.get("n")) == "1" else known[key]
+    sentence = known.get(f"{key}_one", known[key]) if str(values.get("n")).lstrip("+−") == "1" else known[key]
     return sentence.format(**values) if values else sentence
 
 

@@ -30,7 +30,8 @@ def page() -> None:
     elif queries.newest() is None:
         frame.empty(t("overview.empty"), t("overview.empty_help"))
     else:
-        frame.empty(t("influencers.none"), t("influencers.none_help"), icon=":material/campaign:")
+        longer = "" if st.session_state["period"] == "all" else t("influencers.none_longer")
+        frame.empty(t("influencers.none"), t("influencers.none_help") + longer, icon=":material/campaign:")
     table_of("suspect", [found for found in ranked if found.influence and found.influence.tier == "suspect"])
     above = filters.overview_query(filters.current_window(), min_followers=queries.settings().koc.max_followers)
     well_known = queries.top_authors(above, "engagement", LOOKED_AT)

@@ -7,7 +7,7 @@ import re
 import pytest
 from msgspec.structs import replace
 
-from dashboard import charts, four_numbers
+from dashboard import charts, four_numbers, queries
 from index import settings as settings_file
 from index.documents import TIME_UNKNOWN
 from index.query import MentionQuery
@@ -41,6 +41,7 @@ def test_a_file_without_times_is_no_alarm(home, open_page, text_of):
     assert "负面提及" not in shown
     assert "最高峰" not in shown
     assert "高于平时" not in shown
+    assert "没有时间的文件" in shown, "that day is not that busy"
     assert "时间不详" in text_of(open_page("mentions", sentiment="negative"))
 
 
@@ -48,6 +49,18 @@ def test_the_change_stands_beside_what_changed(home, open_page, text_of):
     """Ten per cent more are more mentions, not more net sentiment."""
     shown = text_of(open_page("overview", brand="云岭茶铺"))
     assert re.search("条提及，(比上期|与上期)[^，]*，净情感", shown)
+
+
+def test_what_an_aspect_shows_is_what_a_click_opens():
+    """A mention that praises and blames an aspect is one mention of each, so a sum would be nobody's number."""
+    both = Bucket(key="taste", counts=SentimentCounts(negative=3, neutral=1, positive=5))
+    end = charts.shares([both], "aspect").to_dict()["layer"][1]["data"]["values"]
+    assert [row["text"] for row in end] == ["−3  +5"]
+
+
+def test_the_posts_of_a_person_stand_on_their_days():
+    posts = [Bucket(key=f"2026-11-{day}", counts=SentimentCounts(positive=1)) for day in ("01", "27")]
+    assert len(charts.reach(posts).to_dict()["encoding"]["x"]["scale"]["domain"]) == 27
 
 
 def test_the_picture_of_a_period_shows_all_of_it():
@@ -69,7 +82,7 @@ def test_four_numbers_carry_values_and_comparisons(home, open_page):
 
 def test_a_change_has_one_kind_of_minus_and_the_colour_of_its_meaning(monkeypatch):
     monkeypatch.setattr(four_numbers, "before_text", lambda: "")
-    fewer = four_numbers.compared(-9.4, "{}%", good=True)
+    fewer = four_numbers.compared(-9.4, lambda n: f"{n}%", good=True)
     assert (fewer["delta"], fewer["colour"], fewer["arrow"]) == ("−9%", "red", "down")
     same = four_numbers.compared(0.3, good=True)
     assert (same["delta"], same["colour"], same["arrow"]) == ("0", "gray", "off")
@@ -84,6 +97,19 @@ def test_without_a_competitor_no_share_of_voice_is_claimed(home, open_page, text
     assert page.metric[3].value == "–"
     assert not page.metric[3].delta
     assert "own = false" in text_of(page)
+
+
+@pytest.mark.parametrize("brand", ["*", "星云奶茶"])
+def test_the_same_question_has_the_same_number_on_every_page(home, open_page, text_of, brand):
+    page = open_page("overview", brand=brand, period="30d")
+    assert f"{page.metric[0].value} 条 · 近 30 天" in text_of(open_page("mentions", brand=brand, period="30d"))
+    assert f"待回应 {page.metric[2].value}" in str(
+        open_page("cases", brand=brand).segmented_control(key="queue").proto
+    )
+    bars = queries.aspects(MentionQuery(), most=3)
+    for bar in bars:
+        negative = MentionQuery(aspects=(bar.key,), aspect_sentiment="negative")
+        assert queries.count(negative) == bar.counts.negative
 
 
 def test_another_period_changes_the_numbers(home, open_page):

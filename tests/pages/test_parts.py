@@ -166,6 +166,7 @@ def test_one_is_not_said_like_many(monkeypatch):
     monkeypatch.setattr(words, "language", lambda: "en")
     assert words.t("card.comments", n="1") == "1 comment"
     assert words.t("card.comments", n="1,234") == "1,234 comments"
+    assert words.t("overview.points", n="−1") == "−1 point"
     english = words.catalogue("en")
     assert [key for key in english if key.endswith("_one") and key.removesuffix("_one") not in english] == []
 
