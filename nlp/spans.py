@@ -26,12 +26,16 @@ def place_map(text: str, limit: int = ALIGNED) -> list[int]:
 
     Normalising replaces and drops characters but never moves them: the longest common runs tell what stayed.
     """
-    normal = for_model(text)[:limit]
+    normal = list(for_model(text)[:limit])
     written = [_folded(char) for char in text[: 2 * limit]]
-    found, at = [], 0
-    for kind, start, end, here, there in SequenceMatcher(None, written, list(normal), False).get_opcodes():
+    same = next((i for i, (a, b) in enumerate(zip(written, normal, strict=False)) if a != b), len(normal))
+    if same == len(normal) <= len(written):  # most texts; aligning them costs twice the rest of this
+        return list(range(same))
+    found, at = list(range(same)), max(0, same - 1)
+    for kind, start, end, here, there in SequenceMatcher(None, written[same:], normal[same:], False).get_opcodes():
         for step in range(there - here):
-            at = max(at, start + min(step, max(0, end - start - 1)) if kind != "insert" else start)
+            inside = start + same + min(step, max(0, end - start - 1))
+            at = max(at, inside if kind != "insert" else start + same)
             found.append(min(at, max(0, len(text) - 1)))
     return found
 
