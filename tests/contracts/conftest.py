@@ -1,4 +1,4 @@
-"""Each test that asks for a store runs with every one. A receiver of alerts, and a desk that sends them."""
+"""Each test that asks for a store or an inbox runs with every one. And a receiver of alerts, with its desk."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from pathlib import Path
 import elastic
 import pytest
 from every_store import STORES
+from inboxes import INBOXES, MAX_TRIES, address_of
 from receivers import RECEIVERS, Desk, Receiver, complaint
 
+from index.inbox import open_inbox
+from index.inbox.protocol import Inbox
 from index.settings import Channel, Settings
 from index.stores import open_store
 from index.stores.protocol import Store
@@ -55,3 +58,15 @@ def hook(desk, receiver):
     home = desk(RECEIVERS["webhook"][0](receiver))
     home.hear(complaint("1"))
     return home
+
+
+@pytest.fixture(params=INBOXES)
+def inbox_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path, inbox=address_of(request.param, request), max_tries=MAX_TRIES)
+
+
+@pytest.fixture
+def inbox(inbox_settings: Settings) -> Iterator[Inbox]:
+    opened = open_inbox(inbox_settings)
+    yield opened
+    opened.close()

@@ -1,34 +1,21 @@
-"""What every inbox promises, one body for all. To add an inbox: one entry in inboxes.INBOXES."""
+"""What every inbox promises of what is put, lent and answered. To add an inbox: one entry in inboxes.INBOXES."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from inboxes import INBOXES, MAX_TRIES, address_of, ids, item, lease, of
+from inboxes import MAX_TRIES, ids, item, lease, of
 from waiting import until
 
 from index.errors import InboxError, SettingsError
 from index.inbox import open_inbox
-from index.inbox.protocol import Inbox, Item
+from index.inbox.protocol import Inbox
 from index.settings import Settings
-
-
-@pytest.fixture(params=INBOXES)
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path, inbox=address_of(request.param, request), max_tries=MAX_TRIES)
-
-
-@pytest.fixture
-def inbox(settings: Settings) -> Iterator[Inbox]:
-    opened = open_inbox(settings)
-    yield opened
-    opened.close()
 
 
 def test_what_was_put_comes_out_whole_and_oldest_first(inbox: Inbox) -> None:
@@ -52,9 +39,9 @@ def test_a_lease_takes_no_more_than_asked(inbox: Inbox) -> None:
     assert of(inbox) == {"leased": 2, "waiting": 3}
 
 
-def test_what_is_lent_is_not_lent_to_another(inbox: Inbox, settings: Settings) -> None:
+def test_what_is_lent_is_not_lent_to_another(inbox: Inbox, inbox_settings: Settings) -> None:
     inbox.put([item(n) for n in range(4)])
-    other = open_inbox(settings)
+    other = open_inbox(inbox_settings)
     first, second = lease(inbox, limit=2), lease(other, limit=10)
     other.close()
     assert not set(ids(first)) & set(ids(second))
@@ -83,11 +70,11 @@ def test_acknowledging_twice_counts_once(inbox: Inbox) -> None:
     assert inbox.quarantined() == []
 
 
-def test_the_queue_survives_a_restart(inbox: Inbox, settings: Settings) -> None:
+def test_the_queue_survives_a_restart(inbox: Inbox, inbox_settings: Settings) -> None:
     inbox.put([item(1), item(2)])
     (leased,) = lease(inbox, limit=1)
     inbox.close()
-    again = open_inbox(settings)
+    again = open_inbox(inbox_settings)
     assert ids(lease(again)) == ["weibo:2"]
     again.ack([leased])
     assert of(again) == {"saved": 1, "leased": 1}
@@ -216,83 +203,6 @@ def test_an_item_that_kills_its_worker_is_given_up_alone(inbox: Inbox) -> None:
     assert (kept.given_up, kept.mention) == (True, item(1).mention)
 
 
-def test_quarantine_keeps_the_item_raw_with_the_reason(inbox: Inbox) -> None:
-    inbox.put([item(1), item(2)])
-    bad, good = lease(inbox)
-    inbox.quarantine(bad, "the text cannot be stored")
-    inbox.ack([good])
-    (kept,) = inbox.quarantined(source="weibo-api")
-    assert (kept.reason, kept.raw, kept.mention, kept.given_up) == (
-        "the text cannot be stored", bad.item.raw, bad.item.mention, False,
-    )  # fmt: skip
-    assert of(inbox) == {"saved": 1, "quarantined": 1}
-    assert inbox.quarantined(source="another") == []
-
-
-def test_an_item_without_raw_is_kept_as_its_mention(inbox: Inbox) -> None:
-    inbox.put([Item(mention=item(1).mention)])
-    inbox.quarantine(lease(inbox)[0], "bad")
-    (kept,) = inbox.quarantined()
-    assert json.loads(kept.raw)["text"] == "奶茶太甜了"
-
-
-def test_what_never_became_a_mention_is_kept_with_its_place(inbox: Inbox) -> None:
-    inbox.quarantine_raw("export", "不是日期".encode(), "no date", place="row 17", batch="b1")
-    (kept,) = inbox.quarantined()
-    assert (kept.source, kept.place, kept.reason, kept.batch) == ("export", "row 17", "no date", "b1")
-    assert kept.raw.decode() == "不是日期"
-    assert kept.mention is None
-
-
-def test_the_same_raw_of_a_source_is_kept_once(inbox: Inbox) -> None:
-    for reason in ("no id", "no id, still"):
-        inbox.quarantine_raw("site", b"<html>", reason)
-    inbox.quarantine_raw("other site", b"<html>", "no id")
-    assert [(kept.source, kept.reason) for kept in inbox.quarantined()] == [
-        ("other site", "no id"), ("site", "no id, still"),
-    ]  # fmt: skip
-    assert of(inbox, "site") == {"quarantined": 1}
-
-
-def test_each_import_counts_its_own_bad_rows(inbox: Inbox) -> None:
-    inbox.quarantine_raw("export", b"row", "bad", batch="first")
-    inbox.quarantine_raw("export", b"row", "bad", batch="second")
-    assert len(inbox.quarantined()) == 1
-    assert of(inbox, "export", "first") == of(inbox, "export", "second") == {"quarantined": 1}
-
-
-def test_quarantine_is_read_in_pages_newest_first(inbox: Inbox) -> None:
-    for number in range(5):
-        inbox.quarantine_raw("site", b"%d" % number, "bad")
-    first = inbox.quarantined(limit=3)
-    rest = inbox.quarantined(limit=3, before=first[-1].id)
-    assert [kept.raw for kept in first + rest] == [b"4", b"3", b"2", b"1", b"0"]
-
-
-def test_replay_takes_entries_out_and_what_is_mended_goes_on(inbox: Inbox) -> None:
-    inbox.put([item(1)])
-    inbox.quarantine(lease(inbox)[0], "bad")
-    (kept,) = inbox.quarantined()
-    assert inbox.take_quarantined([kept.id, 999]) == [kept]
-    assert inbox.quarantined() == []
-    assert inbox.take_quarantined([kept.id]) == []
-    assert kept.mention
-    inbox.put([Item(mention=kept.mention, raw=kept.raw)])
-    inbox.ack(lease(inbox))
-    assert of(inbox) == {"quarantined": 1, "saved": 1}
-
-
-def test_an_item_that_fails_again_while_it_is_being_replayed_is_not_lost(inbox: Inbox) -> None:
-    inbox.put([item(1)])
-    inbox.quarantine(lease(inbox)[0], "bad")
-    (kept,) = inbox.quarantined()
-    assert kept.mention
-    inbox.put([Item(mention=kept.mention, raw=kept.raw)])  # the replay queues first ...
-    inbox.quarantine(lease(inbox)[0], "still bad")  # ... a worker is faster than the replay ...
-    inbox.take_quarantined([kept.id])  # ... which now takes out what it had read
-    assert [entry.reason for entry in inbox.quarantined()] == ["still bad"]
-
-
 def test_a_batch_has_counts_and_depth_of_its_own(inbox: Inbox) -> None:
     inbox.put([item(1, batch="b1"), item(2, batch="b1"), item(3)])
     inbox.count("weibo-api", "unmatched", 4, batch="b1")
@@ -315,57 +225,6 @@ def test_a_version_that_loses_is_counted_in_its_own_batch(inbox: Inbox) -> None:
     assert of(inbox, "c", "late") == {"duplicate": 1}
 
 
-def test_erasing_an_author_reaches_queue_and_quarantine(inbox: Inbox) -> None:
-    inbox.put([item(1, author="u7"), item(2, author="u7"), item(3, author="u8")])
-    inbox.quarantine(lease(inbox, limit=1)[0], "bad")
-    inbox.quarantine_raw("weibo-api", b'{"user": {"id": "u7"}, "text": 5}', "no text")
-    inbox.quarantine_raw("weibo-api", b'{"user": {"id": "u77"}, "text": 5}', "no text")
-    assert inbox.erase_author("weibo:u7") == 3
-    assert ids(lease(inbox)) == ["weibo:3"]
-    assert [kept.raw for kept in inbox.quarantined()] == [b'{"user": {"id": "u77"}, "text": 5}']
-    assert inbox.erase_author("weibo:u7") == 0
-    assert of(inbox)["erased"] == 1
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        json.dumps({"user": {"screen_name": "大号"}}).encode(),  # as many platforms write it: \\u5927\\u53f7
-        '{"author": "weibo:大号", "cut off'.encode(),
-        "12;大号;太甜了".encode(),
-    ],
-    ids=["escaped", "cut off", "a row"],
-)
-def test_what_an_author_said_leaves_the_quarantine_however_it_is_written(inbox: Inbox, raw: bytes) -> None:
-    inbox.quarantine_raw("weibo-api", raw, "no date")
-    inbox.quarantine_raw(
-        "weibo-api", raw.replace(b"\\u5927", b"\\u5c0f").replace("大".encode(), "小".encode()), "no date"
-    )
-    assert inbox.erase_author("weibo:大号") == 1
-    assert len(inbox.quarantined()) == 1
-
-
-def test_an_account_named_without_its_platform_takes_nothing_else_along(inbox: Inbox) -> None:
-    inbox.quarantine_raw("weibo-api", b'{"user": {"id": "u8", "city": ""}}', "no date")
-    for author in ("u7", "weibo:"):
-        assert inbox.erase_author(author) == 0
-
-
-def test_an_author_whose_name_has_a_space_leaves_the_quarantine(inbox: Inbox) -> None:
-    for raw in (b"<author>Ann Lee</author>", b"<author>Joann Lee</author>"):
-        inbox.quarantine_raw("news", raw, "no date")
-    assert inbox.erase_author("rss_news:Ann Lee") == 1
-
-
-def test_an_item_erased_while_lent_stays_erased(inbox: Inbox) -> None:
-    inbox.put([item(1, author="u7")])
-    leased = lease(inbox)
-    inbox.erase_author("weibo:u7")
-    inbox.put_back(leased)
-    inbox.ack(leased)
-    assert of(inbox) == {"erased": 1}
-
-
 def test_health_names_the_oldest_item_waiting(inbox: Inbox) -> None:
     assert inbox.health()["oldest_waiting"] is None
     inbox.put([item(1)])
@@ -386,11 +245,11 @@ print(json.dumps(seen))
 """
 
 
-def test_two_processes_share_the_work_and_no_item_is_done_twice(inbox: Inbox, settings: Settings) -> None:
+def test_two_processes_share_the_work_and_no_item_is_done_twice(inbox: Inbox, inbox_settings: Settings) -> None:
     inbox.put([item(n) for n in range(600)])
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(settings.home), settings.inbox, name],
+            [sys.executable, "-c", WORKER, str(inbox_settings.home), inbox_settings.inbox, name],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -411,15 +270,3 @@ def test_a_broken_file_is_reported_as_unusable(tmp_path: Path) -> None:
     (tmp_path / "inbox.sqlite").write_bytes(b"this is no database, it only looks like one" * 100)
     with pytest.raises(InboxError):
         open_inbox(Settings(home=tmp_path))
-
-
-def test_what_is_done_leaves_nothing_in_the_files(tmp_path: Path) -> None:
-    """SQLite alone: text of a person must not be readable in free pages or in the write-ahead log."""
-    inbox = open_inbox(Settings(home=tmp_path))
-    inbox.put([item(n, text=f"秘密的句子 {n} secret sentence " * 30) for n in range(50)])
-    inbox.ack(lease(inbox))
-    assert lease(inbox) == []  # an idle worker asks, which empties the log
-    left = b"".join(file.read_bytes() for file in tmp_path.iterdir())
-    inbox.close()
-    assert b"secret sentence" not in left
-    assert b"weibo:49" not in left
