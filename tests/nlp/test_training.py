@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -21,7 +22,7 @@ from nlp.engine import ACCURATE, OnnxModel, load_model
 from nlp.evaluation import report
 from nlp.evaluation import sets as labelled_sets
 from nlp.heads import CATEGORIES
-from nlp.training import baseline, batching, data, export, losses, network, rebuild, restore, train
+from nlp.training import baseline, batching, data, export, losses, merge, network, rebuild, restore, train
 from nlp.training.data import Row, SetSpec
 from nlp.training.rowq import quantise_rows
 
@@ -368,3 +369,23 @@ def test_the_baseline_reads_the_rows_of_a_training(
     run(baseline.main, "--sets", sets, "--rows", tmp_path, "--out", tmp_path / "baseline.json")
     found = json.loads((tmp_path / "baseline.json").read_text(encoding="utf-8"))
     assert {name: score["train"] for name, score in found.items()} == dict.fromkeys(["three", "two", "leaky"], 30)
+
+
+def test_a_share_of_what_others_learnt_is_added(base: Path, trained: Path, tmp_path: Path) -> None:
+    start, other, out = tmp_path / "start", tmp_path / "other", tmp_path / "out"
+    learnt = network.load(trained)
+    network.save(learnt, other)
+    with torch.no_grad():
+        learnt.classifier.bias -= torch.tensor([1.0, 2.0, 3.0])
+        learnt.bert.encoder.layer[0].output.dense.weight -= 0.5
+    network.save(learnt, start)
+    shutil.copyfile(base / "tokenizer.json", start / "tokenizer.json")
+    run(merge.main, "--base", start, "--add", f"{other}:0.25", "--add", f"{start}:1", "--out", out)
+    first, last = network.load(start).state_dict(), network.load(out).state_dict()
+    moved = {name: (last[name] - first[name]).flatten() for name in first}
+    assert torch.allclose(moved.pop("classifier.bias"), torch.tensor([0.25, 0.5, 0.75]))
+    assert torch.allclose(moved.pop("bert.encoder.layer.0.output.dense.weight"), torch.tensor(0.125))
+    assert not any(value.any() for value in moved.values())
+    network.save(network.shortened(learnt, [0]), other)
+    with pytest.raises(ValueError, match="did not start from"):
+        merge.merge(start, {other: 0.5})
