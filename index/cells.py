@@ -114,15 +114,16 @@ def _spelled(written: str) -> dt.datetime:
     found = _MOMENT.fullmatch(unicodedata.normalize("NFKC", written))
     if not found:
         raise ValueError(f"{_short(written)} is not a time")
-    parts = [int(found[name] or 0) for name in "ymdHMS"]
+    year, month, day, hour, minute, second = (int(found[name] or 0) for name in "ymdHMS")
     try:
-        value = dt.datetime(*parts)  # type: ignore[arg-type]  # noqa: DTZ001
-        return value.replace(tzinfo=_offset(found["z"])) if found["z"] else value
+        return dt.datetime(year, month, day, hour, minute, second, tzinfo=_offset(found["z"]))
     except ValueError as error:
         raise ValueError(f"{_short(written)} is not a time: {error}") from error
 
 
-def _offset(zone: str) -> dt.timezone:
+def _offset(zone: str | None) -> dt.timezone | None:
+    if zone is None:
+        return None
     if zone == "Z":
         return dt.UTC
     hours, minutes = int(zone[1:3]), int(zone[-2:])

@@ -12,11 +12,12 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from crawlers.imports.values import UNITS, Clock, read_count, read_time
+from index.documents import Kind
 from index.errors import ImportFileError
 from index.tables import clean
 
@@ -24,6 +25,7 @@ COUNTERS = ("likes", "comments", "shares", "saves", "views", "followers")
 HEADER_WITHIN = 30  # rows: exports put banners and merged titles above the header, never more than a page
 MIN_KNOWN = 2
 
+Group = TypeVar("Group", bound=str)
 Found = Literal["name", "values", "you", "template"]
 
 
@@ -35,7 +37,7 @@ class Vocabulary(msgspec.Struct, frozen=True, kw_only=True):
     footers: tuple[str, ...]
     ignored: frozenset[str]
     fields: dict[str, dict[str, int]]
-    kinds: dict[str, str]
+    kinds: dict[str, Kind]
     sentiments: dict[str, str]
     platforms: dict[str, str]
     hosts: dict[str, str]
@@ -88,13 +90,12 @@ def vocabulary() -> Vocabulary:
         fields=fields,
         hosts=dict(sorted(data["hosts"].items(), key=lambda pair: -len(pair[0]))),
         id_in_url={name: re.compile(pattern) for name, pattern in data["id_in_url"].items()},
-        **{
-            name: _inverted(data[name]) for name in ("kinds", "sentiments", "platforms", "signatures", "file_names")
-        },
+        kinds=_inverted(data["kinds"]),
+        **{name: _inverted(data[name]) for name in ("sentiments", "platforms", "signatures", "file_names")},
     )
 
 
-def _inverted(groups: dict[str, list[str]]) -> dict[str, str]:
+def _inverted(groups: dict[Group, list[str]]) -> dict[str, Group]:
     return {name: group for group, names in groups.items() for name in names}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from crawlers.addresses import is_plain
@@ -214,7 +214,7 @@ class RowReader:
         if isinstance(label, str):
             for word, kind in vocabulary().kinds.items():
                 if word in label.lower():
-                    return cast(Kind, kind)
+                    return kind
         if reviewed:
             return "review"
         return "article" if platform in ARTICLES else "post"

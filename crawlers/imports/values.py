@@ -175,7 +175,7 @@ def _year_first(found: re.Match[str], clock: Clock) -> dt.datetime:
     year, month, day, hour, minute, second = found.groups()
     parts = (int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
     if year:
-        return dt.datetime(int(year), *parts)  # noqa: DTZ001 - read_time adds the zone
+        return dt.datetime(int(year), *parts, tzinfo=clock.zone)
     local = clock.exported_at.astimezone(clock.zone)
     guess = dt.datetime(local.year, *parts, tzinfo=clock.zone)
     # An export cannot hold posts of its own future: 12-30 in a file of January is last year's.
@@ -202,7 +202,7 @@ def _year_last(found: re.Match[str], clock: Clock) -> dt.datetime:
     day_first = clock.day_first or int(first) > 12
     day, month = (first, second) if day_first else (second, first)
     parts = (int(month), int(day), int(hour or 0), int(minute or 0), int(seconds or 0))
-    return dt.datetime(int(year), *parts)  # noqa: DTZ001 - read_time adds the zone
+    return dt.datetime(int(year), *parts, tzinfo=clock.zone)
 
 
 def _relative(text: str, clock: Clock) -> dt.datetime | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
+from dashboard.commands.filters import one_of
 from dashboard.commands.output import AsJson, print_json, print_table
 
 
@@ -27,10 +28,9 @@ def cases(
     from index.alerts.cases import OPEN, Cases
     from index.documents import CaseState
 
-    if state and state not in get_args(CaseState):
-        raise typer.BadParameter(f"--state {state!r}: write one of {', '.join(get_args(CaseState))}.")
+    chosen: tuple[CaseState, ...] = (one_of("--state", state, get_args(CaseState)),) if state else ()
     with open_parts() as parts:
-        states = (cast("CaseState", state),) if state else () if everything else OPEN
+        states = chosen or (() if everything else OPEN)
         found = Cases(parts.settings, parts.records).list(states, limit=limit)
     if as_json:
         print_json([{name: getattr(case, name) for name in case.__struct_fields__} for case in found])

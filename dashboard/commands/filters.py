@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 import typer
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from index.query import MentionQuery
     from index.settings import Settings
 
+T = TypeVar("T", bound=str)
 QueryText = Annotated[str, typer.Argument(help="What to look for; empty finds everything.", show_default=False)]
 
 
@@ -45,18 +46,21 @@ def build_query(
     from index.query_language import parse
 
     parse(text)  # a mistake is told before anything is opened or asked
-    _one_of("--sort", sort, get_args(Sort))
+    order: Sort = one_of("--sort", sort, get_args(Sort))
     for label in filters.get("sentiments") or ():
-        _one_of("--sentiment", label, SENTIMENTS)
+        one_of("--sentiment", label, SENTIMENTS)
     zone = ZoneInfo(settings.timezone)
     chosen: dict[str, Any] = {name: tuple(values) for name, values in filters.items() if values}
     moments: dict[str, Any] = {"since": read_moment(since, zone), "until": read_moment(until, zone)}
-    return MentionQuery(text=text, sort=cast(Sort, sort), **moments, **chosen)
+    return MentionQuery(text=text, sort=order, **moments, **chosen)
 
 
-def _one_of(option: str, value: str, allowed: Sequence[str]) -> None:
-    if value not in allowed:
+def one_of(option: str, value: str, allowed: Sequence[T]) -> T:
+    """The value when it is among the allowed ones. Raises typer.BadParameter."""
+    found = next((each for each in allowed if each == value), None)
+    if found is None:
         raise typer.BadParameter(f"{option} {value!r}: write one of {', '.join(allowed)}.")
+    return found
 
 
 def read_moment(text: str | None, zone: ZoneInfo) -> datetime | None:
