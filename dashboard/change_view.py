@@ -19,11 +19,8 @@ def draw(window: Window, total: int, before: SentimentCounts | None) -> None:
         if before is None or not before.total:
             st.caption(t("overview.changed_first"))
             return
-        left, right = st.columns(2, gap="medium")
-        with left:
-            changed_aspects(window, total, before.total)
-        with right:
-            rising_words(window)
+        changed_aspects(window, total, before.total)
+        rising_words(window)
 
 
 def changed_aspects(window: Window, total: int, total_before: int) -> None:

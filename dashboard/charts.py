@@ -103,7 +103,8 @@ def shares(buckets: Sequence[Bucket], kind: str) -> Chart:
 def _said_at_end(kind: str, counts: SentimentCounts) -> str:
     """A mention may praise and blame the same aspect: both are told, as a sum would count it twice."""
     if kind == "aspect":
-        return f"−{words.number(counts.negative)}  +{words.number(counts.positive)}"
+        signed = (("−", counts.negative), ("+", counts.positive))
+        return "  ".join(f"{sign}{words.number(count)}" for sign, count in signed if count)
     return words.number(counts.total)
 
 

@@ -30,11 +30,12 @@ def page() -> None:
         aspects(window)
     left, right = st.columns(2, gap="small")
     with left:
-        platforms(window)
+        places = platforms(window)
     with right:
-        voice(window)
+        brands = voice(window)
     if window.before_since:
-        change_view.draw(window, counts.total, before)
+        with left if places < brands else right:  # under the shorter picture
+            change_view.draw(window, counts.total, before)
 
 
 def nothing_here() -> None:
@@ -87,24 +88,28 @@ def aspects(window: Window) -> None:
         open_mentions(aspect=[picked["key"]], polarity=picked["sentiment"])
 
 
-def platforms(window: Window) -> None:
+def platforms(window: Window) -> int:
+    """How many bars there are."""
     found = queries.facets(filters.overview_query(window), "platform", size=8)["platform"]
     with part(t("overview.platforms")):
         picked = drawn(charts.shares(found, "platform"), "chart_platforms")
     if picked:
         open_mentions(platform=[picked["key"]], sentiment=[picked["sentiment"]])
+    return len(found)
 
 
-def voice(window: Window) -> None:
+def voice(window: Window) -> int:
+    """How many bars there are."""
     found = queries.facets(filters.overview_query(window, brands=()), "brand", size=8)["brand"]
     own = {brand.name for brand in queries.settings().brands if brand.own}
     with part(t("overview.brands")):
         if len(found) < 2 and not four_numbers.has_competitor():
             st.caption(t("overview.no_brands"))
-            return
+            return 0
         picked = drawn(charts.voice(found, own), "chart_voice")
     if picked:
         open_mentions(brand=picked["key"])
+    return len(found)
 
 
 page()

@@ -95,7 +95,7 @@ def trouble(source: SourceHealth) -> str:
         return ""
     following = t("sources.again", when=words.moment_text(source.next_poll_at)) if source.next_poll_at else ""
     return (
-        f'<p class="trouble">{t(f"trouble.{source.error_kind}")} {following}'
+        f'<p class="trouble">{t(f"trouble.{source.error_kind}")}{following}'
         f'<br><span class="muted">{safe.text(words.told(source.last_error or "")[:EXCERPT])}</span></p>'
     )
 

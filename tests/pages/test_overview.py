@@ -56,6 +56,10 @@ def test_what_an_aspect_shows_is_what_a_click_opens():
     both = Bucket(key="taste", counts=SentimentCounts(negative=3, neutral=1, positive=5))
     end = charts.shares([both], "aspect").to_dict()["layer"][1]["data"]["values"]
     assert [row["text"] for row in end] == ["−3  +5"]
+    liked = Bucket(key="taste", counts=SentimentCounts(positive=5))
+    assert [row["text"] for row in charts.shares([liked], "aspect").to_dict()["layer"][1]["data"]["values"]] == [
+        "+5"
+    ]
 
 
 def test_the_posts_of_a_person_stand_on_their_days():

@@ -8,7 +8,9 @@ from crawlers.imports import inspect, mapping, raws
 from crawlers.intake import Intake
 from index import audit
 from index import settings as settings_file
+from index.crm.customers import Customers
 from index.crm.linking import Linker
+from index.documents import Customer
 from index.inbox import open_inbox
 from index.records import open_records
 from index.stores import open_store
@@ -77,6 +79,20 @@ def test_a_link_can_be_undone_with_a_reason(home, open_page, records):
     store.close()
 
 
+def test_all_evidence_of_a_link_is_named(home, open_page, records):
+    records.run("UPDATE links SET evidence = 'phone+account'")
+    (customer,) = records.one("SELECT customer_id FROM links WHERE status = 'linked'")
+    assert "依据：电话相同、登记的账号" in bodies(open_page("customers", customer=customer))
+
+
+def test_a_long_list_of_customers_says_that_it_goes_on(home, open_page):
+    assert "请搜索" not in str([each.value for each in open_page("customers").caption])
+    book = Customers(settings_file.load(home))
+    book.upsert([Customer(id=f"D{number}") for number in range(30)])
+    book.records.close()
+    assert any("请搜索" in each.value for each in open_page("customers").caption)
+
+
 def test_a_customer_is_found_by_a_whole_phone_number(home, open_page):
     page = open_page("customers", find="13800000007")
     assert "C1007" in bodies(page)
@@ -90,6 +106,7 @@ def test_sources_say_what_is_wrong_and_what_to_do(home, open_page):
     assert "没有声音" in shown
     assert "令牌无效或过期" in shown
     assert "token expired &lt;b&gt;" in shown
+    assert "每 1 分钟询问，2 小时没有新内容就报警" in shown
 
 
 def test_the_list_of_customers_opens_its_first(home, open_page):
