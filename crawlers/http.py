@@ -25,6 +25,7 @@ import msgspec
 from protego import Protego
 
 from crawlers.addresses import origin_of, resolve_public
+from index import foreign_json
 from index.errors import AuthFailed, Blocked, Retry, SourceError, Throttled
 from index.waits import retry_after
 
@@ -66,7 +67,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
                 f"{shown(self.url)} answered with {'a web page' if start else 'nothing'} instead of JSON."
             )
         try:
-            return msgspec.json.decode(self.body.removeprefix(b"\xef\xbb\xbf"))
+            return foreign_json.decode(self.body.removeprefix(b"\xef\xbb\xbf"))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Retry(f"{shown(self.url)} answered with broken JSON: {error}") from error
 

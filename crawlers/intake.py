@@ -16,7 +16,7 @@ import msgspec
 
 from crawlers.connector import Raw
 from crawlers.pipelines import steps
-from index import log
+from index import foreign_json, log
 from index.documents import EPOCH, Mention, version_of
 from index.errors import InboxFull, MapError
 from index.inbox.protocol import Inbox, Item, Quarantined
@@ -190,7 +190,7 @@ class Intake:
         if map_raw is None:
             return self._again_as_it_was(entry)
         try:
-            raw = msgspec.json.decode(entry.raw)
+            raw = foreign_json.decode(entry.raw)
             found = [_stamped(mention, entry.source, self._clock()) for mention in map_raw(raw)]
         except (MapError, msgspec.MsgspecError, *SHAPE_ERRORS) as error:
             _log.info("still in quarantine", source=entry.source, id=entry.id, reason=str(error))

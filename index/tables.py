@@ -18,6 +18,7 @@ from typing import Any, Literal, TextIO
 import msgspec
 import python_calamine as calamine
 
+from index import foreign_json
 from index.encoding import detect_encoding
 from index.errors import ImportFileError
 
@@ -214,7 +215,7 @@ def _objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any] | 
 
 def _object(raw: bytes) -> dict[str, Any] | _Bad:
     try:
-        value = msgspec.json.decode(raw)
+        value = foreign_json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _Bad(raw.decode("utf-8", "backslashreplace"), f"not valid JSON: {error}")
     if not isinstance(value, dict):

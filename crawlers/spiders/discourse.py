@@ -25,6 +25,7 @@ from crawlers.records import Record
 from crawlers.spiders.base import SiteSpider
 from crawlers.spiders.process import SpiderConnector
 from crawlers.times import from_iso
+from index import foreign_json
 from index.documents import Author, Engagement, Mention, version_of
 from index.errors import MapError
 from index.settings import Source
@@ -172,7 +173,7 @@ class DiscourseSpider(SiteSpider):
         if response.body[:100].lstrip().startswith(b"<"):
             self.stop("blocked", f"{self.base} answered with a web page instead of JSON.")
         try:
-            found = msgspec.json.decode(response.body)
+            found = foreign_json.decode(response.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self.stop("retry", f"{self.base} answered with broken JSON: {error}")
         if not isinstance(found, dict):

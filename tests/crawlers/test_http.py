@@ -224,6 +224,19 @@ def test_large_numbers_stay_exact(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (r"cut \ud83d", "cut \ufffd"),
+        (r"\udE0b\ud83d\ud83d\ude0b", "\ufffd\ufffd😋"),
+        (r"\\ud83d \ud83d", "\\ud83d \ufffd"),
+    ],
+)
+def test_half_an_emoji_does_not_cost_the_page_it_is_on(server: Server, written: str, read: str) -> None:
+    url = server.put("/x", (200, {}, f'[{{"text": "{written}"}}, 1]'.encode()))
+    assert get(server, url).json() == [{"text": read}, 1]
+
+
+@pytest.mark.parametrize(
     ("value", "seconds"),
     [("7", 7), ("0", 0), ("-5", 0), ("999999", 86_400), ("soon", 60), ("", 60), ("nan", 60), ("inf", 86_400)],
 )

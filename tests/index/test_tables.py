@@ -221,3 +221,10 @@ def test_days_begin_at_local_midnight():
 def test_what_is_no_time_is_refused_with_the_words(cell):
     with pytest.raises(ValueError, match="not a time"):
         cells.moment(cell, "Asia/Shanghai")
+
+
+def test_half_an_emoji_does_not_cost_its_row(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "cut \\ud83d"}\n', encoding="utf-8")
+    _, row = read_table(path).rows
+    assert (row.error, row.cells) == (None, ["cut \ufffd"])
