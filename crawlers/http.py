@@ -207,11 +207,12 @@ class Client:
         another one a moment later)."""
         named = {"User-Agent": self.agent, "Accept-Encoding": "gzip, deflate", **headers}
         sent = httpx.Headers(named, encoding="utf-8")
+        own = origin_of(url) in self._origins
         try:
             target = httpx.URL(url)
         except httpx.InvalidURL as error:
-            raise SourceError(f"{url[:200]!r} is not an address: {error}") from error
-        if origin_of(url) in self._origins:
+            raise SourceError(f"{shown(url)[:200]!r} cannot be asked for: {error}") from error
+        if own:
             return self._http.build_request("GET", target, headers=sent)
         address = await resolve_public(url)
         sent["Host"] = target.netloc.decode("ascii")

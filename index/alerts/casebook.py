@@ -41,7 +41,7 @@ def open_or_merge(
     )
     case_id = found[0][0] if found else _open(transaction, key, match, record, now, by)
     if found:
-        _merge(transaction, case_id, match, record, now)
+        _merge(transaction, case_id, match, record, now, by)
     transaction.run(
         "INSERT INTO case_mentions VALUES (?, ?, ?, ?)",
         (mention.id, match.brand, case_id, stamp(mention.published_at)),
@@ -158,7 +158,7 @@ def _open(
     return case_id
 
 
-def _merge(transaction: Transaction, case_id: str, match: Match, record: Record, now: datetime) -> None:
+def _merge(transaction: Transaction, case_id: str, match: Match, record: Record, now: datetime, by: str) -> None:
     """A later mention: the case wakes, a replied one is open again, and the more urgent reason stands."""
     due = stamp(now + timedelta(minutes=match.minutes))
     transaction.run(
@@ -171,7 +171,7 @@ def _merge(transaction: Transaction, case_id: str, match: Match, record: Record,
         " snoozed_until = NULL, lang = ?2, author = coalesce(?3, author) WHERE id = ?4",
         (due, record.analysis.lang, _author(record), case_id),
     )
-    add_event(transaction, case_id, now, "rules", "mention", record.mention.id)
+    add_event(transaction, case_id, now, by, "mention", record.mention.id)
 
 
 def _queue(transaction: Transaction, case_id: str, mention_id: str, channels: Sequence[str], now: datetime) -> None:

@@ -327,6 +327,8 @@ def test_a_person_opens_a_case_from_any_mention(say, engine, cases, now):
         "new",
     )
     assert cases.make(record, by="Wang", reason="again").id == case.id
+    joined = cases.make(say("3", sentiment="neutral", intents=("question",)), by="Wang", reason="the same again")
+    assert (joined.id, joined.history[-1].action, joined.history[-1].by) == (case.id, "mention", "Wang")
     assert [found.id for found in cases.of_mention("weibo:1")] == [case.id]
     with pytest.raises(EarshotError, match="no brand"):
         cases.make(say("2", brands=("云海茶",)), by="Li", reason="x")
