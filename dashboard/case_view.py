@@ -147,7 +147,7 @@ def customer(case: Case) -> None:
         if case.author:
             st.page_link(
                 "app_pages/mentions.py", label=t("why.same_author"), icon=":material/forum:",
-                query_params=address.link(writer=case.author.id, period="all"),
+                query_params=address.link(writer=case.author.id, period="all", spam="show"),
             )  # fmt: skip
 
 

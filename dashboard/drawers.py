@@ -40,7 +40,7 @@ def _why(mention_id: str) -> None:
     if author:
         st.page_link(
             "app_pages/mentions.py", label=t("why.same_author"), icon=":material/person:",
-            query_params=address.link(writer=author.id, period="all"),
+            query_params=address.link(writer=author.id, period="all", spam="show"),
         )  # fmt: skip
 
 

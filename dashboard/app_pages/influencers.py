@@ -179,7 +179,7 @@ def posts(author_id: str) -> None:
             st.html(card(Card(hit)))
     st.page_link(
         "app_pages/mentions.py", label=t("influencers.all_posts"), icon=":material/forum:",
-        query_params=address.link(writer=author_id, period="all"),
+        query_params=address.link(writer=author_id, period="all", spam="show"),
     )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs
+
 import pytest
 
 from crawlers.imports import inspect, mapping, raws
@@ -12,6 +14,7 @@ from index.crm.customers import Customers
 from index.crm.linking import Linker
 from index.documents import Customer
 from index.inbox import open_inbox
+from index.query import MentionQuery
 from index.records import open_records
 from index.stores import open_store
 
@@ -42,6 +45,22 @@ def test_a_persons_page_has_posts_and_purchases(home, open_page, records):
     assert not page.exception
     assert "老顾客：" in bodies(page)
     assert 'class="card-text' in bodies(page)
+
+
+def test_the_list_of_a_person_is_as_long_as_their_number_says(home, open_page):
+    """Adverts too: whoever posts many would otherwise have an empty list."""
+    store = open_store(settings_file.load(home))
+    advert = next(hit for hit in store.search(MentionQuery(), limit=400).hits if hit.record.analysis.spam > 0.5)
+    writer = advert.record.mention.author.id
+    count = store.author(writer).mentions
+    store.close()
+    (link,) = [
+        link.proto.query_string
+        for link in open_page("influencers", person=writer).get("page_link")
+        if "writer=" in link.proto.query_string
+    ]
+    listed = open_page("mentions", **parse_qs(link))
+    assert f"{count} 条 ·" in bodies(listed)
 
 
 def test_contacts_are_masked_until_a_reason_is_given_and_the_look_is_written_down(home, open_page, records):
