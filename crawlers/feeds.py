@@ -7,6 +7,8 @@ as it is. Each entry then gives its `Facts`, whatever its format.
 from __future__ import annotations
 
 import io
+import re
+import sys
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +25,7 @@ from index.errors import Blocked, MapError, Retry
 
 SHORTEST, LONGEST = 300.0, 86_400.0  # seconds: bounds of what a feed's own ttl may ask for
 _PLAIN_DEPTH = 8
+_REFERENCES = re.compile(rb"(?:&#(?:[xX][0-9a-fA-F]+|[0-9]+);)+")
 _UNUSED = (
     "title_detail", "guidislink", "author_detail", "authors", "media_thumbnail", "media_credit", "subtitle",
     "created", "created_parsed", "credit", "rights", "rights_detail", "source", "base", "expired",
@@ -72,7 +75,8 @@ def read_feed(response: Response) -> Feed:
 def _xml_feed(response: Response) -> Feed:
     headers = {"content-type": response.headers.get("content-type", ""), "content-location": response.url}
     # A stream, not bytes: given bytes, feedparser would also try them as the name of a local file.
-    parsed = feedparser.parse(io.BytesIO(response.body), response_headers=headers)
+    body = _REFERENCES.sub(lambda found: _sound(found[0]), response.body)
+    parsed = feedparser.parse(io.BytesIO(body), response_headers=headers)
     if not parsed.get("version") and not parsed.entries:
         raise Retry(f"{shown(response.url)} is no feed: {parsed.get('bozo_exception', 'empty document')}.")
     head = parsed.feed
@@ -85,6 +89,21 @@ def _xml_feed(response: Response) -> Feed:
         wait=_ttl(head.get("ttl")),
         whole=not isinstance(parsed.get("bozo_exception"), Exception),
     )
+
+
+def _sound(references: bytes) -> bytes:
+    """Character references as XML has them: an emoji written as its two halves is one, what is no character at all
+    is U+FFFD. The reader of feeds would fail at either."""
+    numbers = [
+        int(each[1:], 16) if each[:1] in b"xX" else int(each) if len(each) < 9 else 0xFFFD
+        for each in references.removeprefix(b"&#").removesuffix(b";").split(b";&#")
+    ]
+    units = b"".join(_utf16(number) for number in numbers)
+    return "".join(f"&#{ord(char)};" for char in units.decode("utf-16-le", "replace")).encode()
+
+
+def _utf16(number: int) -> bytes:
+    return chr(number if number <= sys.maxunicode else 0xFFFD).encode("utf-16-le", "surrogatepass")
 
 
 def _json_feed(response: Response) -> Feed:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -177,6 +178,23 @@ def test_a_chinese_encoding_is_understood() -> None:
     head = '<?xml version="1.0" encoding="GBK"?>'
     text = f'{head}<rss version="2.0"><channel><item><title>星野咖啡</title></item></channel></rss>'
     assert feed(text.encode("gbk")).entries[0]["title"] == "星野咖啡"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("&#xD83D;&#xDE00;", "😀"),
+        ("&#55357;&#56832;", "😀"),
+        ("&#xD83D;", "\ufffd"),
+        ("&#99999999999;", "\ufffd"),
+        ("&#x26;amp;", "&amp;"),
+    ],
+)
+def test_a_character_that_does_not_exist_costs_no_feed(written: str, read: str) -> None:
+    item = f"<item><title>a{written}</title><description>b{written.replace('&', '&amp;')}</description></item>"
+    (entry,) = feed(f"<rss version='2.0'><channel>{item}</channel></rss>".encode()).entries
+    assert entry["title"] == f"a{read}"
+    msgspec.json.encode(entry)
 
 
 def test_a_broken_feed_gives_what_is_whole_and_is_not_taken_for_whole() -> None:
