@@ -24,7 +24,7 @@ def entry(case: Case, customer: Customer | None, said: str | None = None) -> str
     who = [author_name(case), customer_text(customer), place(case), words.when(case.updated_at)]
     return (
         f'<div class="head"><b>{safe.text(title(case))}</b><span class="right">{due_label(case)}</span></div>'
-        f'<div class="muted small">{" · ".join(safe.text(w) for w in who if w)}</div>'
+        f'<div class="muted small">{cards.unbroken(filter(None, who))}</div>'
         f'<div class="small one-line">{safe.text(said or reason(case))}</div>'
     )
 

@@ -69,8 +69,9 @@ def title(source: str) -> str:
 
 
 def platform_of(source: SourceHealth) -> str:
-    imported = source.platform is None and source.name.startswith(FILE)
-    return t("platform.file") if imported else words.name("platform", source.platform)
+    if source.platform:
+        return words.name("platform", source.platform)
+    return t("platform.file") if source.name.startswith(FILE) else ""
 
 
 def rhythm(source: SourceHealth, configured: Source | None) -> str:
