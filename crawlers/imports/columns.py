@@ -24,6 +24,7 @@ from index.tables import clean
 COUNTERS = ("likes", "comments", "shares", "saves", "views", "followers")
 HEADER_WITHIN = 30  # rows: exports put banners and merged titles above the header, never more than a page
 MIN_KNOWN = 2
+LONGEST_HEADER = 200
 
 Group = TypeVar("Group", bound=str)
 Found = Literal["name", "values", "you", "template"]
@@ -106,10 +107,12 @@ _NUMBER_OF = re.compile("(?<=.)(编号|編號)$")  # 评价编号 is 评价ID; �
 def normalise_header(header: Any) -> tuple[str, int]:
     """A header in the form of columns.toml and the unit it multiplies by: "粉丝数（万）" -> ("粉丝数", 10000)."""
     text = unicodedata.normalize("NFKC", str(header)).lower()
+    if len(text) > LONGEST_HEADER:
+        return "", 1
     unit = 1
     for inside in _BRACKETS.findall(text):
         unit = UNITS.get(inside.strip().removeprefix("单位:").strip(), unit) or 1
-    text = re.sub(r"[\s*_\-.:]", "", _BRACKETS.sub("", text)) if len(text) < 200 else ""
+    text = re.sub(r"[\s*_\-.:]", "", _BRACKETS.sub("", text))
     if text.endswith(("数w", "量w")):
         return text[:-1], 10_000
     return _NUMBER_OF.sub("id", text), unit

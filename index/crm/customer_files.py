@@ -53,7 +53,7 @@ PLATFORMS = {name: name for name in _LATIN} | {
 _ACCOUNT = re.compile(
     r"(?P<platform>.+?)(?P<what>昵称|名称|名|id|uid|号|账号|帐号|账户|handle|name|nickname|account|user)?"
 )
-_CONTACT = re.compile(r"(?<!\d)(?:\+?\d[\d \-]{7,18}\d)(?!\d)|[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+")
+_CONTACT = re.compile(r"(?<!\d)(?:\+?\d[\d \-]{7,18}\d)(?!\d)|[\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63})+")
 _EXACT = frozenset({"id", "uid", "号", "账号", "帐号", "账户", "handle", "account"})
 
 
