@@ -4,10 +4,12 @@ of an earlier file again. One readable file in the home folder: import_templates
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,8 +62,18 @@ def _load(settings: Settings) -> Memory:
         raise SettingsError(f"{file}: {error}. Correct it, or delete it to forget the templates.") from error
 
 
-def _save(settings: Settings, memory: Memory) -> None:
+@contextmanager
+def _changing(settings: Settings) -> Iterator[Memory]:
+    """The memory, saved at the end; other imports wait, so that none forgets what another one has learnt."""
     settings.home.mkdir(parents=True, exist_ok=True)
+    with (settings.home / ".import_templates.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        memory = _load(settings)
+        yield memory
+        _save(settings, memory)
+
+
+def _save(settings: Settings, memory: Memory) -> None:
     handle, name = tempfile.mkstemp(dir=settings.home, prefix=".templates")
     with os.fdopen(handle, "wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(memory), indent=2))
@@ -79,7 +91,11 @@ def find(settings: Settings, headers: Sequence[str]) -> Template | None:
 
 def remember(settings: Settings, plan: Plan) -> None:
     """Keep the mapping of a confirmed plan and how its file was read."""
-    memory = _load(settings)
+    with _changing(settings) as memory:
+        _learn(memory, plan)
+
+
+def _learn(memory: Memory, plan: Plan) -> None:
     keys = []
     for sheet in plan.sheets:
         key = key_of(sheet.header.cells)
@@ -99,7 +115,6 @@ def remember(settings: Settings, plan: Plan) -> None:
     )
     for oldest in list(memory.files)[:-MOST_FILES]:
         del memory.files[oldest]
-    _save(settings, memory)
 
 
 def mapping_of_source(settings: Settings, source: str) -> Map | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -192,6 +193,13 @@ def test_what_a_person_decides_wins_and_is_remembered(tmp_path: Path, home: Sett
     assert again.sheets[0].known
     (mention,) = mapping(again)(next(raws(again))[0])
     assert mention.text == "这才是正文"
+
+
+def test_imports_at_the_same_time_forget_none_of_each_other(tmp_path: Path, home: Settings) -> None:
+    plans = [inspect(write(tmp_path, f"{n}.csv", f"内容,时间,列{n}\n好,2026-08-01,x\n"), home) for n in range(20)]
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(lambda plan: remember(home, plan), plans))
+    assert [n for n in range(20) if mapping_of_source(home, f"file:{n}.csv") is None] == []
 
 
 def test_a_quarantined_row_of_an_earlier_file_is_mapped_again(tmp_path: Path, home: Settings) -> None:
