@@ -11,6 +11,7 @@ import msgspec
 import scrapy
 from scrapy.exceptions import CloseSpider, IgnoreRequest
 from scrapy.http import Response
+from w3lib.url import safe_url_string
 
 from crawlers.http import REFUSALS, shown
 from crawlers.settings import REDIRECT_MAX_TIMES
@@ -83,13 +84,22 @@ class SiteSpider(scrapy.Spider):  # type: ignore[misc]  # Scrapy is not analysed
         hops = meta.get("hops", 0)
         if target and hops < REDIRECT_MAX_TIMES and self.ours(target):
             yield response.request.replace(url=target, meta={**meta, "hops": hops + 1})
-        else:
+            return
+        try:
             yield from meta["callback"](response, **facts) or ()
+        except CloseSpider:
+            raise
+        except Exception as bug:
+            self.logger.exception("page failed")
+            what = f"{type(bug).__name__}: {bug}"
+            self.stop("error", f"{shown(response.url)} cannot be read: {what}. This is a bug; see the log.")
 
     def ours(self, url: str) -> bool:
         """Whether an address is on the site itself: links that lead away are not followed."""
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and parts.netloc in self.hosts
+        try:
+            return urlsplit(url).scheme in ("http", "https") and site_of(url) in self.hosts
+        except ValueError:
+            return False
 
     def good(self, response: Response) -> bool:
         """True for a page to read, False for one that is gone or has left the site; otherwise ends the run with
@@ -119,6 +129,11 @@ class SiteSpider(scrapy.Spider):  # type: ignore[misc]  # Scrapy is not analysed
         if self.outcome.trouble is None:
             self.outcome.trouble = Trouble(kind=kind, message=message, seconds=seconds)
         raise CloseSpider(kind)
+
+
+def site_of(url: str) -> str:
+    """Host and port as Scrapy asks for them: small letters, a Chinese name as xn--. Raises ValueError."""
+    return urlsplit(str(safe_url_string(url))).netloc.lower()
 
 
 def _moved_to(response: Response) -> str | None:

@@ -22,7 +22,7 @@ from crawlers.http import Client
 from crawlers.markup import text_of
 from crawlers.options import Options, brand_of
 from crawlers.records import Record
-from crawlers.spiders.base import SiteSpider
+from crawlers.spiders.base import SiteSpider, site_of
 from crawlers.spiders.process import SpiderConnector
 from crawlers.times import from_iso
 from index import foreign_json
@@ -56,7 +56,7 @@ class DiscourseSpider(SiteSpider):
         super().__init__(**arguments)
         options = self.job.options
         self.base = str(options["base_url"]).rstrip("/")
-        self.hosts = (urlsplit(self.base).netloc,)
+        self.hosts = (site_of(self.base),)
         self.allowed_domains = [urlsplit(self.base).hostname]
         self.max_pages = int(options.get("max_pages", 50))
         self.cutoff = datetime.fromisoformat(self.job.now) - timedelta(days=float(options.get("since_days", 30)))

@@ -25,7 +25,7 @@ from crawlers.markup import text_of
 from crawlers.options import Options, brand_of
 from crawlers.pipelines.clean import clean_line
 from crawlers.records import Record
-from crawlers.spiders.base import SiteSpider
+from crawlers.spiders.base import SiteSpider, site_of
 from crawlers.spiders.presets import ALTERNATIVE, ENTRIES, EXPRESSIONS, PRESETS
 from crawlers.spiders.process import SpiderConnector
 from crawlers.times import from_board, from_iso
@@ -52,7 +52,7 @@ class ForumSpider(SiteSpider):
         super().__init__(**arguments)
         options = self.job.options
         self.boards = [str(url) for url in options["boards"]]
-        self.hosts = tuple({urlsplit(url).netloc for url in self.boards})
+        self.hosts = tuple({site_of(url) for url in self.boards})
         self.allowed_domains = [urlsplit(url).hostname for url in self.boards]
         self.find = selectors_of(options)
         self.board_pages = int(options.get("board_pages", 3))
@@ -79,8 +79,9 @@ class ForumSpider(SiteSpider):
             if self.ours(url):
                 yield self.ask(url, self.topic, priority=10, **facts)
         following = self._get(response, "board_next")
-        if following and moved and page < self.board_pages:
-            yield self.ask(self._link(response, following), self.board, page=page + 1)
+        link = self._link(response, following) if following else ""
+        if moved and page < self.board_pages and self.ours(link):
+            yield self.ask(link, self.board, page=page + 1)
 
     def _rows(self, response: Response) -> list[Any]:
         if not self.good(response):
@@ -145,7 +146,7 @@ class ForumSpider(SiteSpider):
             "post": {
                 "anchor": _anchor(post),
                 "author": self._get(post, "post_author"),
-                "author_link": _SESSION.sub("", self._link(response, link)) if link else None,
+                "author_link": self._link(response, link) or None if link else None,
                 "time": self._get(post, "post_time"),
                 "html": post.css(self.find["post_body"]).get(),
                 "first": first,
@@ -171,7 +172,11 @@ class ForumSpider(SiteSpider):
         self.outcome.cursor = {"topics": dict(list(self.topics.items())[-REMEMBERED:])}
 
     def _link(self, response: Response, link: str) -> str:
-        return _SESSION.sub("", str(response.urljoin(link))).rstrip("?&")
+        """The whole address; "" for what is none."""
+        try:
+            return _SESSION.sub("", str(response.urljoin(link))).rstrip("?&")
+        except ValueError:
+            return ""
 
     def _get(self, node: Any, name: str) -> str | None:
         found = self._all(node, name)
@@ -258,7 +263,8 @@ def _moment(written: str, read_at: datetime, zone: Any) -> datetime:
 def _readable(value: str, expression: bool) -> None:
     """Raises what the reader of expressions or selectors raises."""
     if expression:
-        re.compile(value)
+        if not re.compile(value).groups:
+            raise ValueError("an expression needs a group, in brackets: what it finds there counts")
         return
     for selector in value.split(ALTERNATIVE):
         Selector("<p></p>").css(selector)

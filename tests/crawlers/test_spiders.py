@@ -142,6 +142,34 @@ def test_links_that_lead_away_are_not_followed() -> None:
         assert not spider.ours(url)
 
 
+def test_a_site_is_the_same_however_its_name_is_written() -> None:
+    spider = forum("phpbb", "https://BBS.论坛.cn/viewforum.php?f=1")
+    (request,) = spider.first()
+    assert spider.ours(request.url)
+    assert spider.ours("https://bbs.论坛.cn/viewtopic.php?t=1")
+    assert not spider.ours("https://xn--fiq228c.cn/")
+
+
+def test_a_link_that_is_no_address_costs_only_itself() -> None:
+    url, topics, following = BOARDS["discuz"]
+    body = (PAGES / "discuz_board.html").read_bytes().replace(topics[0].encode(), b"http://[thread-5-1-1.html")
+    spider = forum("discuz", url)
+    asked = [request.url for request in spider.board(HtmlResponse(url, body=body, encoding="utf-8"), page=1)]
+    assert [each.rpartition("/")[2] for each in asked] == [topics[1], following]
+
+
+def test_a_bug_on_a_page_is_trouble_and_no_page_without_news() -> None:
+    def callback(response: HtmlResponse) -> None:
+        raise KeyError("t")
+
+    spider = forum("phpbb", "https://bbs.example.cn/viewforum.php?f=1")
+    request = scrapy.Request("https://bbs.example.cn/", meta={"callback": callback})
+    with pytest.raises(CloseSpider):
+        list(spider.arrived(HtmlResponse(request.url, request=request)))
+    assert spider.outcome.trouble is not None
+    assert "KeyError" in spider.outcome.trouble.message
+
+
 def test_a_session_in_the_address_does_not_make_a_new_topic() -> None:
     spider = forum("phpbb", "https://bbs.example.cn/viewforum.php?f=1")
     response = HtmlResponse("https://bbs.example.cn/viewforum.php?f=1", body=b"")
@@ -166,6 +194,7 @@ def test_the_walk_backwards_always_moves(before: int | None, ids: list[int], fol
         {"boards": ["https://x.cn"], "selectors": {"posts": "div"}},
         {"boards": ["https://x.cn"], "selectors": {"post": "div["}},
         {"boards": ["https://x.cn"], "selectors": {"post_number": "("}},
+        {"boards": ["https://x.cn"], "selectors": {"post_number": "no group"}},
         {"boards": ["https://x.cn"], "zone": "Mars"},
     ],
 )
