@@ -38,7 +38,9 @@ def test_on_a_phone_a_number_says_what_it_is_compared_with_to_the_end(visit):
     page = visit("?lang=en&period=7d", width=390)
     note = page.locator("[data-testid=stMetricDeltaDescription]").first
     expect(note).to_have_text("vs. previous 7 days")
-    inside = "one => [...one.querySelectorAll('*'), one].every(part => part.scrollWidth <= part.clientWidth)"
+    inside = "one => [...one.querySelectorAll('div'), one].every(part => part.scrollWidth <= part.clientWidth)"
+    assert note.evaluate(inside)
+    note.evaluate("one => one.querySelector('p').textContent = 'most urgent: 59 min left of some'")
     assert note.evaluate(inside)
 
 
