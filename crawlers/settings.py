@@ -8,6 +8,7 @@ NEWSPIDER_MODULE = "crawlers.spiders"
 
 ROBOTSTXT_OBEY = True
 ROBOTSTXT_USER_AGENT = "Earshot"
+DOWNLOADER_MIDDLEWARES = {"crawlers.spiders.robots.RobotsFirst": 540}  # behind the one that repeats requests
 CONCURRENT_REQUESTS = 4
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
 DOWNLOAD_DELAY = 3.0  # seconds; forums ask for one request in 3 to 5

@@ -18,7 +18,7 @@ _FOLDERS = {
     "crawlers.platforms": Path(__file__).parent,
     "crawlers.spiders": Path(__file__).parent.parent / "spiders",
 }
-_SHARED = {"base", "presets", "process", "run"}  # files of crawlers/spiders that are no platform
+_SHARED = {"base", "presets", "process", "robots", "run"}  # files of crawlers/spiders that are no platform
 
 
 @cache

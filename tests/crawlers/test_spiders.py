@@ -291,6 +291,16 @@ def test_a_page_that_robots_close_is_not_read(replica: Replica) -> None:
     assert replica.requests == ["/robots.txt"]
 
 
+@pytest.mark.parametrize(
+    ("fault", "error"), [(Fault.failing(503), Retry), (Fault.failing(500), Retry), (Fault.throttled(7), Throttled)]
+)
+def test_nothing_is_read_while_nobody_knows_what_robots_say(replica: Replica, fault: Fault, error: type) -> None:
+    replica.fault("/robots.txt", fault, times=10)
+    with pytest.raises(error, match="robots"):
+        fetch(replica, "forum")
+    assert set(replica.requests) == {"/robots.txt"}
+
+
 def test_what_was_read_before_the_site_throttles_is_kept(replica: Replica) -> None:
     replica.fault("/discourse/posts.json", Fault.throttled(77), after=2)
     source = next(s for s in replica.sources() if s.platform == "discourse")
