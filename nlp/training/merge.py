@@ -51,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     args = parser.parse_args(argv)
     save(merge(args.base, dict(args.add)), args.out)
-    shutil.copyfile(args.base / "tokenizer.json", args.out / "tokenizer.json")
+    for name in ("tokenizer.json", "training.json"):  # the export wants to know how long a text may be
+        shutil.copyfile(args.add[0][0] / name, args.out / name)
     print(json.dumps({"base": str(args.base), "added": {str(folder): share for folder, share in args.add}}))
 
 

@@ -371,7 +371,7 @@ def test_the_baseline_reads_the_rows_of_a_training(
     assert {name: score["train"] for name, score in found.items()} == dict.fromkeys(["three", "two", "leaky"], 30)
 
 
-def test_a_share_of_what_others_learnt_is_added(base: Path, trained: Path, tmp_path: Path) -> None:
+def test_a_share_of_what_others_learnt_is_added(trained: Path, rows: Path, tmp_path: Path) -> None:
     start, other, out = tmp_path / "start", tmp_path / "other", tmp_path / "out"
     learnt = network.load(trained)
     network.save(learnt, other)
@@ -379,8 +379,10 @@ def test_a_share_of_what_others_learnt_is_added(base: Path, trained: Path, tmp_p
         learnt.classifier.bias -= torch.tensor([1.0, 2.0, 3.0])
         learnt.bert.encoder.layer[0].output.dense.weight -= 0.5
     network.save(learnt, start)
-    shutil.copyfile(base / "tokenizer.json", start / "tokenizer.json")
+    for name in ("tokenizer.json", "training.json"):
+        shutil.copyfile(trained / name, other / name)
     run(merge.main, "--base", start, "--add", f"{other}:0.25", "--add", f"{start}:1", "--out", out)
+    run(export.main, "--model", out, "--rows", rows, "--out", tmp_path / "served", "--check", 20)
     first, last = network.load(start).state_dict(), network.load(out).state_dict()
     moved = {name: (last[name] - first[name]).flatten() for name in first}
     assert torch.allclose(moved.pop("classifier.bias"), torch.tensor([0.25, 0.5, 0.75]))
