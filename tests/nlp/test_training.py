@@ -290,6 +290,18 @@ def test_int8_rows_are_within_half_a_step() -> None:
     assert (quantise_rows(np.zeros((2, 3), np.float32))[0] == 0).all()
 
 
+def test_what_training_adds_to_an_int8_model_outlives_the_next_rounding() -> None:
+    """Steps too small for the old grid would all be rounded away on it."""
+    weights = np.random.default_rng(1).normal(size=(40, 6400)).astype(np.float32)
+    values, scale = quantise_rows(weights)
+    shipped = values * scale[:, None]
+    learnt = 0.1 * scale[:, None]
+    values, scale = quantise_rows(shipped + learnt)
+    kept = (values * scale[:, None] - shipped).mean(axis=1, keepdims=True) / learnt
+    assert np.allclose(kept, 1, atol=0.5)
+    assert abs(kept.mean() - 1) < 0.1
+
+
 def test_temperature_of_an_overconfident_model_is_above_one() -> None:
     labels = np.array([0, 2] * 50)
     logits = np.zeros((100, 3), np.float32)
