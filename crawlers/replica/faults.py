@@ -24,7 +24,7 @@ class Fault:
 
     @classmethod
     def moved(cls, to: str, status: int = 301) -> Fault:
-        """A redirect."""
+        """A redirect; {query} in it is that of the request."""
         return cls("answer", status, b"", "text/html", location=to)
 
     @classmethod

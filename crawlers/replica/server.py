@@ -94,7 +94,8 @@ class Replica:
         parts = urlsplit(target)
         fault = self.faults.take(parts.path)
         if fault and fault.kind == "answer":
-            extra = {"Retry-After": fault.retry_after, "Location": fault.location}
+            moved = fault.location and fault.location.replace("{query}", parts.query)
+            extra = {"Retry-After": fault.retry_after, "Location": moved}
             told = {name: value for name, value in extra.items() if value}
             return Answer(fault.body, fault.content_type, fault.status, told), None
         if fault and fault.kind == "slow":

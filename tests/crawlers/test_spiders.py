@@ -331,7 +331,7 @@ def test_a_spider_that_dies_is_a_passing_fault(replica: Replica, monkeypatch: py
 
 
 def test_a_topic_that_moved_is_followed_on_its_site(replica: Replica) -> None:
-    replica.fault("/board/viewtopic.php", Fault.moved("/board/viewtopic.php?t=1&start=0"))
+    replica.fault("/board/viewtopic.php", Fault.moved("/board/viewtopic.php?{query}&moved=1"))
     assert len(fetch(replica, "forum").items) == 70
 
 

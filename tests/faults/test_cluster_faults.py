@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -147,12 +145,12 @@ def test_a_cluster_that_hangs_is_explained_and_recovers(
     hasty = Elasticsearch(ca_file=str(secure.ca), retries=0, timeout=1)
     with connect(msgspec.structs.replace(settings, elasticsearch=hasty)) as client:
         client.options(request_timeout=30).cluster.health()
-        os.killpg(secure.server.pid, signal.SIGSTOP)
+        secure.server.pause()
         try:
             with pytest.raises(StoreError, match="did not answer in time"):
                 client.cluster.health()
         finally:
-            os.killpg(secure.server.pid, signal.SIGCONT)
+            secure.server.go_on()
         client.options(request_timeout=60).cluster.health()
 
 

@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
+import servers
 from waiting import until
 
 from index.alerts.cases import Cases
@@ -126,6 +128,19 @@ def test_killed_processes_lose_and_double_nothing() -> None:
     assert report["saved_under_fire"] > 1000, "the kills came while the work was going on"
 
 
+def paused_outside_of_writes(worker: subprocess.Popen[bytes], file: Path) -> bool:
+    """Stop it, unless that leaves the file locked: what it just wrote can be seen before it lets go of the lock."""
+    worker.send_signal(signal.SIGSTOP)
+    until(lambda: servers.stopped(worker.pid))
+    with closing(apsw.Connection(str(file))) as probe:
+        try:
+            probe.execute("BEGIN IMMEDIATE; ROLLBACK")
+        except apsw.BusyError:
+            worker.send_signal(signal.SIGCONT)
+            return False
+    return True
+
+
 def test_a_worker_paused_past_its_lease_does_no_harm_when_it_wakes(
     settings: Settings, start_worker: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
@@ -137,7 +152,7 @@ def test_a_worker_paused_past_its_lease_does_no_harm_when_it_wakes(
     with closing(Database(settings.path(settings.records))) as records, records.write():
         inbox.put(rest)  # of which nobody can finish any now: the worker waits for the records, in no write itself
         until(lambda: inbox.counts()[SOURCE]["leased"])
-        sleeper.send_signal(signal.SIGSTOP)
+        until(lambda: paused_outside_of_writes(sleeper, settings.path(settings.inbox)))
     held = inbox.counts()[SOURCE]["leased"]
     assert held
     start_worker()
