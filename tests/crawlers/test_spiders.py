@@ -340,7 +340,9 @@ def test_a_topic_that_moved_away_or_in_circles_holds_up_no_others(replica: Repli
     replica.fault("/board/viewtopic.php", Fault.moved(to))
     replica.fault("/moved", Fault.moved("/moved"), times=1_000)
     page = fetch(replica, "forum")
-    assert {item["topic"]["number"] for item in page.items} == {"30", "60"}
+    read = {item["topic"]["number"] for item in page.items}
+    assert read < {"1", "30", "60"}  # which one is asked for first, and so has moved, is nobody's promise
+    assert len(read) == 2
     assert not page.more
 
 
