@@ -89,7 +89,7 @@ class SiteSpider(scrapy.Spider):  # type: ignore[misc]  # Scrapy is not analysed
             yield from meta["callback"](response, **facts) or ()
         except CloseSpider:
             raise
-        except Exception as bug:
+        except Exception as bug:  # Scrapy would log it and take the page for an empty one
             self.logger.exception("page failed")
             what = f"{type(bug).__name__}: {bug}"
             self.stop("error", f"{shown(response.url)} cannot be read: {what}. This is a bug; see the log.")

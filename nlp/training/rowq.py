@@ -40,8 +40,8 @@ def quantise_rows(weights: Floats) -> tuple[npt.NDArray[np.int8], Floats]:
 
     A network that was trained on from an int8 one lies a fraction of a step beside its grid, and on that same grid
     all it learnt would be rounded away: such a row gets another. There steps are taken as often as it takes to keep
-    on average what was learnt. Measured after 7 minutes of training: 5 % of labels changed on the same grid, 1 % on
-    the other.
+    on average what was learnt. After 7 minutes of training, of 500 dev texts 97.4 % had the label of torch in fp32
+    on the same grid and 99.2 % on the other ("agreement" of nlp.training.export).
     """
     scale = np.maximum(np.abs(weights).max(axis=1), 1e-12) / 127
     steps = weights / scale[:, None]

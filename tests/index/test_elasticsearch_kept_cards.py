@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import elastic
 import naive_store as naive
@@ -37,8 +38,8 @@ def stores(tmp_path: Path, elasticsearch_address: str) -> Iterator[tuple[Elastic
 
 
 def score(author: str, value: float, brand: str | None = "喜茶") -> Influence:
-    words = {"tier": "ordinary", "parts": {}, "reason_zh": "", "reason_en": ""}
-    return Influence(author_id=author, brand=brand, score=value, computed_at=NOW, **words)  # type: ignore[arg-type]
+    words: dict[str, Any] = {"tier": "ordinary", "parts": {}, "reason_zh": "", "reason_en": ""}
+    return Influence(author_id=author, brand=brand, score=value, computed_at=NOW, **words)
 
 
 def shown(store: ElasticsearchStore) -> dict[str, tuple[float | None, str | None]]:

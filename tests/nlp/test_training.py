@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -21,10 +20,8 @@ from nlp.encoder import Encoder
 from nlp.engine import ACCURATE, OnnxModel, load_model
 from nlp.evaluation import report
 from nlp.evaluation import sets as labelled_sets
-from nlp.heads import CATEGORIES
-from nlp.training import baseline, batching, data, export, losses, merge, network, rebuild, restore, train
-from nlp.training.data import Row, SetSpec
-from nlp.training.rowq import quantise_rows
+from nlp.training import baseline, batching, data, export, merge, network, rebuild, restore, train
+from nlp.training.data import SetSpec
 
 GOOD = ["很好吃", "喜欢", "delicious", "love it", "推荐", "满意"]
 BAD = ["难吃", "讨厌", "awful", "hate it", "退货", "失望"]
@@ -159,10 +156,6 @@ def run(main: object, *arguments: object) -> None:
     main([str(argument) for argument in arguments])  # type: ignore[operator]
 
 
-def row(**labels: object) -> Row:
-    return Row(**({"text": "x", "source": "s", "lang": "en"} | labels))
-
-
 def test_rows_keep_to_their_specs_and_apart_from_dev(rows: Path) -> None:
     train_rows, dev_rows = (data.read_rows(rows / f"{split}.jsonl.gz") for split in ("train", "dev"))
     of = {name: [r for r in train_rows if r.source == name] for name in ("three", "two", "leaky", "food", "angry")}
@@ -201,40 +194,6 @@ def test_a_setting_that_no_set_knows_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sets.toml").write_text("[three]\nrow = 5\n", encoding="utf-8")
     with pytest.raises(msgspec.ValidationError, match="row"):
         data.read_specs(tmp_path / "sets.toml")
-
-
-def test_a_head_learns_nothing_from_a_row_without_its_label() -> None:
-    outputs = network.Outputs(
-        torch.zeros(2, 3, requires_grad=True),
-        torch.zeros(2, len(CATEGORIES), 4, requires_grad=True),
-        torch.zeros(2, len(data.BINARY), requires_grad=True),
-        torch.zeros(2, 4),
-    )
-    some = [row(sentiment=0), row(source="food", aspects={"taste": 2})]
-    losses.loss_of(outputs, some, losses.known_categories(some)).backward()
-    assert outputs.sentiment.grad[1].abs().sum() == 0 < outputs.sentiment.grad[0].abs().sum()
-    taste = CATEGORIES.index("taste")
-    assert outputs.aspects.grad[1, taste].abs().sum() > 0  # the only category that this set's scheme has
-    assert outputs.aspects.grad.abs().sum() == outputs.aspects.grad[1, taste].abs().sum()
-    assert outputs.binary.grad.abs().sum() == 0
-
-
-def test_two_class_rows_leave_neutral_alone_unless_they_are_verdicts() -> None:
-    logits = torch.zeros(1, 3, requires_grad=True)
-    losses.sentiment_loss(logits, [row(sentiment=0, two_class=True)]).backward()
-    assert logits.grad[0, 1] == 0
-    assert logits.grad[0, 0] < 0 < logits.grad[0, 2]
-    logits = torch.zeros(1, 3, requires_grad=True)
-    losses.sentiment_loss(logits, [row(sentiment=0, two_class=True, verdict=True)]).backward()
-    assert logits.grad[0, 1] > 0
-
-
-def test_every_row_is_in_one_batch_within_the_token_limit() -> None:
-    lengths = [2 + number * 7 % 60 for number in range(500)]
-    plan = batching.batches(lengths, 300, seed=1)
-    assert sorted(row for batch in plan for row in batch) == list(range(500))
-    assert max(len(batch) * max(lengths[row] for row in batch) for batch in plan) <= 300
-    assert plan != batching.batches(lengths, 300, seed=2)
 
 
 def test_a_stopped_run_goes_on_where_it_was(base: Path, rows: Path, tmp_path: Path) -> None:
@@ -280,35 +239,6 @@ def test_a_run_that_ends_while_it_saves_has_its_best_model_in_the_end(
     (tmp_path / "model").unlink()
     run(train.main, *command)
     network.load(tmp_path / "model")
-
-
-def test_int8_rows_are_within_half_a_step() -> None:
-    weights = np.random.default_rng(1).normal(size=(40, 64)).astype(np.float32)
-    values, scale = quantise_rows(weights)
-    assert values.dtype == np.int8
-    assert (np.abs(values * scale[:, None] - weights) <= 0.51 * scale[:, None]).all()
-    assert (quantise_rows(np.zeros((2, 3), np.float32))[0] == 0).all()
-
-
-def test_what_training_adds_to_an_int8_model_outlives_the_next_rounding() -> None:
-    """Steps too small for the old grid would all be rounded away on it."""
-    weights = np.random.default_rng(1).normal(size=(40, 6400)).astype(np.float32)
-    values, scale = quantise_rows(weights)
-    shipped = values * scale[:, None]
-    same, scale = quantise_rows(shipped)
-    assert np.allclose(same * scale[:, None], shipped)  # what was frozen loses nothing more
-    learnt = 0.1 * scale[:, None]
-    values, scale = quantise_rows(shipped + learnt)
-    kept = (values * scale[:, None] - shipped).mean(axis=1, keepdims=True) / learnt
-    assert np.allclose(kept, 1, atol=0.5)
-    assert abs(kept.mean() - 1) < 0.1
-
-
-def test_temperature_of_an_overconfident_model_is_above_one() -> None:
-    labels = np.array([0, 2] * 50)
-    logits = np.zeros((100, 3), np.float32)
-    logits[np.arange(100), np.where(np.arange(100) < 80, labels, 2 - labels)] = 6.0  # sure, and right in 80 of 100
-    assert export.best_temperature(logits, labels, np.ones(100)) > 2
 
 
 def test_the_exported_model_learnt_the_sets_and_agrees_with_torch(
