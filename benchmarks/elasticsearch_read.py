@@ -15,13 +15,14 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from elasticsearch import Elasticsearch
 from elasticsearch_bulk import remove
-from generate import BRANDS, records
+from generate import BRANDS, END, records
 from store_read import OVERVIEW, WORDS, month, overview
 
 from index.documents import Influence, Record
@@ -44,6 +45,7 @@ MARKED = {f"{name}, marked": question for name, question in ASKED.items()}
 OVERVIEWS: dict[str, Question] = {
     "overview, all brands, 30 days": month,
     "overview, one brand, 30 days": lambda c: month(c, brands=(c.choice(BRANDS),)),
+    "overview, all brands, the same again": lambda _: MentionQuery(since=END - timedelta(days=30)),
 }
 
 

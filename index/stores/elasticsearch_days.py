@@ -1,4 +1,8 @@
-"""Counts by local day, kept in this process as long as they are true: what makes the overview fast.
+"""Counts of a period in one request; of slow questions by local day, kept in this process as long as they are true.
+
+A question is first asked as a whole, in every field at once: histogram, facets and total of an overview cost one
+request. Was the cluster slow, its days are counted one by one from the next look on and kept: then an overview asks
+whether anything was written, and counts today.
 
 No answer is older than that of a search (elasticsearch_places.STALE_SECONDS). After each refresh that a read asks
 for, the sequence numbers of the months are compared: a month that took no write since a day of it was counted still
@@ -10,8 +14,9 @@ month), everything is counted again.
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -27,6 +32,7 @@ from index.stores.protocol import Facet
 
 Field = Literal[Facet, "day"]
 KNOWN: frozenset[Field] = frozenset({"brand", "platform", "aspect", "intent", "sentiment", "day"})
+SLOW_MILLISECONDS = 15  # of the cluster: of a quicker question no days are kept, it is asked again each time
 MOST_DAYS = 1000  # of one question; a longer one is asked as a whole
 MOST_KEPT = 10_000  # days of all questions together: about 100 MB
 DAYS_AT_ONCE = 31
@@ -39,14 +45,16 @@ AGGS: Dsl = {
     "aspect": VALUES_OF["aspect"],
     "sentiment": {**BY_SENTIMENT["sentiment"], "aggs": {f: VALUES_OF[f] for f in BELOW}},
 }
-Edge = tuple[datetime, datetime]
+Edge = tuple[datetime | None, datetime | None]  # since, until
 # Of a day, or of what the period has of one: sentiment -> value -> mentions. Strings and numbers alone: the garbage
 # collector passes them by, and a string knows its hash, which a pair of strings does not.
 Part = dict[Field, dict[str, dict[str, int]]]
+NOTHING: Part = {field: {} for field in KNOWN}
+LAST_DAY = date.max.toordinal()
 
 
 class Span(NamedTuple):
-    """Whole local days [first, last), and the parts of days left at the ends."""
+    """Whole local days [first, last), and what is left at the ends."""
 
     first: int
     last: int
@@ -65,9 +73,12 @@ class DayCounts:
         self._state = state
         self._days = Days(zone)
         self._lock = threading.Lock()
-        self._kept: dict[tuple[str, int], Part | None] = {}  # (question, day); None: too many values
-        self._edges: dict[tuple[str, Edge], Part | None] = {}  # true at this look alone
-        self._look = 0  # with which what is kept was last compared with the cluster
+        self._look = 0  # of which the answers below are
+        self._answers: dict[tuple[str, Edge], Part | None] = {}  # to questions asked at once
+        self._edges: dict[tuple[str, Edge], list[Part | None]] = {}  # rests of those asked by day
+        # Of slow questions, the last asked last: day -> what it counts. None: too many values
+        self._kept: OrderedDict[str, dict[int, Part | None]] = OrderedDict()
+        self._caught_up = 0  # look with which what is kept was last compared with the cluster
         self._marks: dict[str, tuple[int, ...]] = {}  # month -> sequence number up to which what is kept is true
         self._purges: Any = None
         self._noted: Any = None  # sequence number of the state, where purges are noted
@@ -78,48 +89,73 @@ class DayCounts:
         return self._days.zone.key
 
     def counts(self, query: MentionQuery, fields: Sequence[Field], look: int) -> dict[Field, Counts] | None:
-        """As the cluster was at this look (Places.freshen) or later; None when the question is not one of whole
-        days."""
-        span = self._span(query) if KNOWN.issuperset(fields) else None
-        if span is None:
+        """As the cluster was at this look (Places.freshen) or later; None when the question is about other fields,
+        when its answer hangs on more than the mentions themselves, or when a field has too many values."""
+        if not KNOWN.issuperset(fields) or query.text or query.customers or query.linked is not None:
             return None
         key = repr(msgspec.structs.replace(query, since=None, until=None, sort="newest"))
         with self._lock:
             if look > self._look:
-                self._catch_up()
+                self._answers.clear()
                 self._edges.clear()
                 self._look = look
-            parts = self._parts(query, key, span)
-        if parts is None:
+            parts = self._parts(query, key)
+        whole = [part for part in parts if part is not None]
+        if len(whole) < len(parts):
             return None
-        return {field: _total(part[field] for part in parts) for field in fields}
+        return {field: _total(part[field] for part in whole) for field in fields}
 
-    def _parts(self, query: MentionQuery, key: str, span: Span) -> list[Part] | None:
-        """The counts of each day and rest; None when a field has too many values to be kept. Those that are not
-        kept are counted in every field at once: the next question about this period is about another field."""
+    def _parts(self, query: MentionQuery, key: str) -> list[Part | None]:
+        asked = key, (query.since, query.until)
+        if key in self._kept and asked not in self._answers and (span := self._span(query)):
+            return self._by_days(query, key, span)
+        if asked not in self._answers:
+            self._answers[asked] = self._at_once(query, key)
+        return [self._answers[asked]]
+
+    def _at_once(self, query: MentionQuery, key: str) -> Part | None:
+        """The whole period as one part, in every field: the next question about it is about another field. Where
+        that takes long, days are kept from the next look on."""
+        days = {"days": {"date_histogram": self._by_day(), "aggs": BY_SENTIMENT}}
+        answer = self._ask(self._dsl(query), AGGS | days)
+        if answer["took"] > SLOW_MILLISECONDS:
+            self._kept.setdefault(key, {})
+        found = answer["aggregations"]
+        return _part(found, [(_iso(self._day(each)), each) for each in found["days"]["buckets"]])
+
+    def _by_days(self, query: MentionQuery, key: str, span: Span) -> list[Part | None]:
+        if self._caught_up < self._look:
+            self._catch_up()
+            self._caught_up = self._look
+        self._make_room(key)
+        kept = self._kept[key]
         days = range(span.first, span.last)
-        missing = [day for day in days if (key, day) not in self._kept]
+        missing = [day for day in days if day not in kept]
         edges = [edge for edge in span.edges if (key, edge) not in self._edges]
         for start in range(0, max(len(missing), len(edges)), DAYS_AT_ONCE):
             some = missing[start : start + DAYS_AT_ONCE]
             self._count(query, key, some, [] if start else edges)
-        parts = [self._kept[key, day] for day in days] + [self._edges[key, edge] for edge in span.edges]
-        whole = [part for part in parts if part is not None]
-        return whole if len(whole) == len(parts) else None
+        return [kept[day] for day in days] + [part for edge in span.edges for part in self._edges[key, edge]]
+
+    def _make_room(self, key: str) -> None:
+        """Forget the questions that nobody asked for longest; this one was asked last."""
+        self._kept.move_to_end(key)
+        while len(self._kept) > 1 and sum(map(len, self._kept.values())) > MOST_KEPT:
+            self._kept.popitem(last=False)
 
     def _span(self, query: MentionQuery) -> Span | None:
-        """The period in whole days and rests; None when there is none, or when the answer hangs on more than the
-        mentions themselves."""
-        if query.since is None or query.until is None or query.text or query.customers or query.linked is not None:
-            return None
-        first, last = self._days.day(microseconds(query.since)), self._days.day(microseconds(query.until))
-        edges = []
-        if self._days.start(first) < query.since:
-            first += 1
+        """The period in whole days and rests. One without end has all days until today, and the days to come as a
+        rest (clocks of platforms are fast at times); one without beginning goes back as far as days are kept."""
+        until = query.until or self._days.start(self._days.day(microseconds(datetime.now(UTC))) + 1)
+        last = self._days.day(microseconds(until))
+        first = self._days.day(microseconds(query.since)) if query.since else last - MOST_DAYS
+        edges: list[Edge] = []
+        if query.since is None or self._days.start(first) < query.since:
+            first += bool(query.since)
             edges.append((query.since, self._days.start(first)))
-        if self._days.start(last) < query.until:
+        if query.until is None or self._days.start(last) < until:
             edges.append((self._days.start(last), query.until))
-        return Span(first, last, edges) if first < last <= first + MOST_DAYS else None
+        return Span(first, last, edges) if 0 < first < last <= first + MOST_DAYS else None
 
     def _catch_up(self) -> None:
         """Forget what is no longer true. The sequence numbers are read first and the writes up to them made
@@ -130,12 +166,15 @@ class DayCounts:
         changed = [month for month, mark in marks.items() if self._marks.get(month) != mark]
         if changed:
             self._client.indices.refresh(index=changed)
+        kept = self._kept.values()
         vanished = self._marks.keys() - marks.keys()  # dropped, or left behind by a migration
-        if vanished or purges != self._purges or len(self._kept) > MOST_KEPT:
-            self._kept.clear()
-        if self._kept:
-            touched = {day for month in changed for day in self._touched(month)}
-            self._kept = {key: counts for key, counts in self._kept.items() if key[1] not in touched}
+        if vanished or purges != self._purges:
+            for days in kept:
+                days.clear()
+        if any(kept):
+            for day in {day for month in changed for day in self._touched(month)}:
+                for days in kept:
+                    days.pop(day, None)
         self._purges, self._noted, self._marks = purges, noted, marks
 
     def _sequence_numbers(self) -> dict[str, tuple[int, ...]]:
@@ -169,26 +208,29 @@ class DayCounts:
     def _count(self, query: MentionQuery, key: str, days: Sequence[int], edges: Sequence[Edge]) -> None:
         """Count these in one request. A rest of a day is all that is asked for of its day."""
         whole = [(self._days.start(days[0]), self._days.start(days[-1] + 1))] if days else []
-        buckets = {self._day(each): each for each in self._ask(query, [*whole, *edges])}
-        for day in days:
-            self._kept[key, day] = _part(buckets.get(day), _iso(day))
-        for edge in edges:
-            day = self._days.day(microseconds(edge[0]))
-            self._edges[key, edge] = _part(buckets.get(day), _iso(day))
-
-    def _ask(self, query: MentionQuery, periods: Sequence[Edge]) -> Sequence[Mapping[str, Any]]:
+        aggs = {"days": {"date_histogram": self._by_day(), "aggs": AGGS}}
+        periods = {"bool": {"should": [_between(*period) for period in (*whole, *edges)]}}
         always = self._dsl(msgspec.structs.replace(query, since=None, until=None))
-        answer = self._client.search(
+        answer = self._ask({"bool": {"filter": [always, periods]}}, aggs)["aggregations"]["days"]["buckets"]
+        found = {(day := self._day(each)): _part(each, [(_iso(day), each)]) for each in answer}
+        for day in days:
+            self._kept[key][day] = found.get(day, NOTHING)
+        for since, until in edges:
+            first = self._days.day(microseconds(since)) if since else 0
+            last = self._days.day(microseconds(until) - 1) if until else LAST_DAY
+            self._edges[key, (since, until)] = [part for day, part in found.items() if first <= day <= last]
+
+    def _ask(self, query: Dsl, aggs: Dsl) -> Mapping[str, Any]:
+        answer: Mapping[str, Any] = self._client.search(
             index=self._layout.mentions,
-            query={"bool": {"filter": [always, {"bool": {"should": [_between(*period) for period in periods]}}]}},
+            query=query,
             size=0,
-            aggs={"days": {"date_histogram": self._by_day(), "aggs": AGGS}},
+            aggs=aggs,
             track_total_hits=False,
             pre_filter_shard_size=1,
             allow_partial_search_results=False,
-        )
-        buckets: Sequence[Mapping[str, Any]] = answer["aggregations"]["days"]["buckets"]
-        return buckets
+        ).body
+        return answer
 
     def _by_day(self) -> Dsl:
         zone = self._days.zone.key
@@ -198,22 +240,22 @@ class DayCounts:
         return self._days.day(int(bucket["key"]) * MILLISECOND)
 
 
-def _part(bucket: Mapping[str, Any] | None, day: str) -> Part | None:
-    """None when a field has more values than were asked for."""
+def _part(found: Mapping[str, Any], by_day: Sequence[tuple[str, Mapping[str, Any]]]) -> Part | None:
+    """What AGGS found, and its days by sentiment. None when a field has more values than were asked for."""
     part: Part = {field: {} for field in KNOWN}
-    if bucket is None:
-        return part
-    for each in bucket["sentiment"]["buckets"]:
+    for each in found["sentiment"]["buckets"]:
         sentiment = each["key"]
-        part["day"][sentiment] = {day: each["doc_count"]}
         part["sentiment"][sentiment] = {sentiment: each["doc_count"]}
         for field in BELOW:
             if not _whole(each[field]):
                 return None
             part[field][sentiment] = {value["key"]: value["doc_count"] for value in each[field]["buckets"]}
-    for (aspect, sentiment), n in pairs("aspect", bucket["aspect"]).items():
+    for day, bucket in by_day:
+        for each in bucket["sentiment"]["buckets"]:
+            part["day"].setdefault(each["key"], {})[day] = each["doc_count"]
+    for (aspect, sentiment), n in pairs("aspect", found["aspect"]).items():
         part["aspect"].setdefault(sentiment, {})[aspect] = n
-    return part if _whole(bucket["aspect"]) else None
+    return part if _whole(found["aspect"]) else None
 
 
 def _total(parts: Iterator[dict[str, dict[str, int]]]) -> Counts:
@@ -236,5 +278,5 @@ def _iso(day: int) -> str:
     return date.fromordinal(day).isoformat()
 
 
-def _between(start: datetime, end: datetime) -> Dsl:
+def _between(start: datetime | None, end: datetime | None) -> Dsl:
     return {"bool": {"filter": time_range(start, end)}}

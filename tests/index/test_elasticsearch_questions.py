@@ -20,6 +20,7 @@ from index.query import MentionQuery
 from index.settings import Settings
 from index.stores import (
     elasticsearch_client,
+    elasticsearch_days,
     elasticsearch_facts,
     elasticsearch_people,
     elasticsearch_places,
@@ -92,20 +93,46 @@ def test_authors_come_in_order_however_little_each_month_names(
     assert ways >= {2, 3}  # sure once those named were counted, and once more were named
 
 
-def test_an_overview_asks_again_only_whether_anything_changed(
+def test_an_overview_is_one_request(store: ElasticsearchStore, asked: list[str]) -> None:
+    store.save([record(1, author="a"), record(2, author="b")])
+    query = MentionQuery(since=NOW - timedelta(days=3))
+    store.count(MentionQuery(hide_spam=True))  # what was written here is made visible
+    asked.clear()
+    assert sum(bucket.counts.total for bucket in store.histogram(query)) == store.count(query) == 2
+    assert store.facets(query, ("brand", "platform", "sentiment", "aspect", "intent"))
+    assert asked == ["_search"]
+
+
+def test_a_slow_overview_asks_again_only_whether_anything_changed(
     store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch, asked: list[str]
 ) -> None:
     monkeypatch.setattr(elasticsearch_places, "STALE_SECONDS", 0.0)
+    monkeypatch.setattr(elasticsearch_days, "SLOW_MILLISECONDS", -1)
     store.save([record(1, author="a"), record(2, author="b")])
     today = datetime.fromisoformat("2020-01-01T00:00+08:00")
     today += timedelta(days=(NOW - today).days)
     query = MentionQuery(since=today, until=today + timedelta(days=1))
-    assert store.count(query) == 2
+    assert [store.count(query) for _ in range(2)] == [2, 2]  # as a whole, then by day
     asked.clear()
     assert store.count(query) == 2
     assert asked == ["docs"]  # the sequence numbers
     assert store.erase_author("weibo:a") == 1
     assert store.count(query) == 1
+
+
+def test_the_questions_asked_last_keep_their_days(
+    store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elasticsearch_places, "STALE_SECONDS", 0.0)
+    monkeypatch.setattr(elasticsearch_days, "SLOW_MILLISECONDS", -1)
+    monkeypatch.setattr(elasticsearch_days, "MOST_KEPT", 20)
+    store.save([record(n, brands=(f"b{n}",)) for n in range(4)])
+    for name in ("b0", "b1", "b0", "b2", "b0", "b3"):
+        query = MentionQuery(brands=(name,), since=NOW - timedelta(days=9), until=NOW + timedelta(days=1))
+        assert [store.count(query) for _ in range(2)] == [1, 1]
+    kept = store._counting._days._kept  # type: ignore[attr-defined]
+    assert [key.count("b0") + 2 * key.count("b3") for key in kept][-2:] == [1, 2]
+    assert sum(map(len, kept.values())) <= 30
 
 
 def test_facts_about_an_author_do_not_read_what_others_said(
