@@ -208,7 +208,7 @@ def plan(lengths: Sequence[int]) -> Iterator[tuple[list[int], int]]:
 
 
 def padded_width(length: int) -> int:
-    step = 8 if length <= 64 else 16
+    step = 4 if length <= 64 else 8
     return -(-length // step) * step
 
 

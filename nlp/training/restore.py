@@ -59,10 +59,14 @@ def restore(folder: Path, heads: int = 12) -> Network:
     )
     kept = ("LayerNorm.weight", "LayerNorm.bias", "pooler.dense.bias", "classifier.weight", "classifier.bias")
     state.update({name: value for name, value in tensors.items() if name.endswith(kept) or name in HEAD_NAMES})
+    with_heads = "queries.T" in tensors
+    if with_heads:
+        state["queries"] = tensors["queries.T"].T
     ready = {name: torch.from_numpy(np.array(value, np.float32)) for name, value in state.items()}
     missing, unknown = network.load_state_dict(ready, strict=False)
-    if unknown or [name for name in missing if "bert." in name and "position_ids" not in name]:
-        raise ValueError(f"{folder} was not written by nlp.training.export: {(unknown or missing)[:3]}")
+    absent = [name for name in missing if "position_ids" not in name and (with_heads or "bert." in name)]
+    if unknown or absent:
+        raise ValueError(f"{folder} was not written by nlp.training.export: {(unknown or absent)[:3]}")
     return network
 
 

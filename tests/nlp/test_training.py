@@ -267,6 +267,11 @@ def test_a_shipped_folder_is_gone_on_from(trained: Path, served: Path, rows: Pat
     assert raw.aspects is not None
     assert (logits.sentiment.argmax(1).numpy() == raw.sentiment.argmax(1)).mean() >= 0.96
     assert (logits.aspects.argmax(2).numpy() == raw.aspects.argmax(2)).mean() >= 0.96
+    first = network.load(trained)
+    kept = [name for name, _ in first.named_parameters() if not name.startswith("bert.")]
+    for name in kept:  # heads are not rounded: nothing of them may be lost, of which a text's label tells little
+        assert torch.equal(again.get_parameter(name), first.get_parameter(name)), name
+    assert "queries" in kept
 
 
 def test_one_command_makes_both_models_and_goes_on_after_a_stop(
