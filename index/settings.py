@@ -10,14 +10,20 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from index.categories import RETIRED, SHIPPED
 from index.clocks import zone_of
 from index.errors import SettingsError
+
+Count = Annotated[int, Meta(ge=1)]
+Number = Annotated[int, Meta(ge=0)]
+Span = Annotated[float, Meta(gt=0)]
 
 
 class Brand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,8 +48,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     name: str
     platform: str
-    every: float = 300.0
-    silent_after: float = 86_400.0
+    every: Span = 300.0
+    silent_after: Span = 86_400.0
     enabled: bool = True
     token_env: str | None = None
     options: dict[str, Any] = {}
@@ -64,10 +70,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     kind: RuleKind
     brands: tuple[str, ...] = ()
     aspects: tuple[str, ...] = ()
-    min_followers: int = 10_000
-    min_probability: float = 0.6
-    answer_within: int = 120
-    max_age_hours: float = 72.0
+    min_followers: Number = 10_000
+    min_probability: Annotated[float, Meta(ge=0, le=1)] = 0.6
+    answer_within: Count = 120
+    max_age_hours: Span = 72.0
     channels: tuple[str, ...] = ()
 
 
@@ -84,8 +90,8 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Koc(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Audience band of a key opinion consumer, in followers, and the low-spend limit in `currency`."""
 
-    min_followers: int = 300
-    max_followers: int = 50_000
+    min_followers: Number = 300
+    max_followers: Number = 50_000
     low_spend: float = 500.0
 
 
@@ -105,10 +111,10 @@ class Elasticsearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     `home`; without it the operating system's are trusted. User, password and key come from the environment."""
 
     ca_file: str | None = None
-    timeout: float = 30.0  # seconds for one answer: a slow aggregation over everything takes less than one
-    retries: int = 5  # of a busy cluster or a cut connection: with the pauses between them about six seconds
+    timeout: Span = 30.0  # seconds for one answer: a slow aggregation over everything takes less than one
+    retries: Number = 5  # of a busy cluster or a cut connection: with the pauses between them about six seconds
     analyzer: Literal["standard", "smartcn", "ik_max_word"] = "standard"
-    shards: int = 1  # of each month's index; docs/deployment.md says when more
+    shards: Count = 1  # of each month's index; docs/deployment.md says when more
 
 
 class Redis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,7 +123,7 @@ class Redis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `megabytes` bounds what waits in its memory: beyond it the gatherers wait for the workers."""
 
     ca_file: str | None = None
-    megabytes: int = 512  # about 170,000 mentions with what the platform answered, each 1 to 3 KB and 1.4 KB around
+    megabytes: Count = 512  # about 170,000 mentions with what the platform answered, each 1 to 3 KB and 1.4 more
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -129,16 +135,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     inbox: str = "sqlite:inbox.sqlite"
     records: str = "sqlite:records.sqlite"
     model: str | None = None
-    threads: int = 1
-    batch: int = 64  # mentions a worker borrows at once: about a third of a second of the model
-    lease_seconds: float = 60.0  # longer than the slowest batch, short enough that a dead worker is noticed
-    max_tries: int = 5
+    threads: Count = 1
+    batch: Count = 64  # mentions a worker borrows at once: about a third of a second of the model
+    lease_seconds: Span = 60.0  # longer than the slowest batch, short enough that a dead worker is noticed
+    max_tries: Count = 5
     pseudonyms: bool = False
     pictures: str | None = None  # address of the queue of pictures to be read; None: they are not
     contact: str | None = None  # web page or mail address in the User-Agent, for the owners of sites we read
     currency: str = "¥"  # of the CRM's amounts, as the desk writes it before them: "HK$", "EUR"
     desk_host: str = "127.0.0.1"
-    desk_port: int = 8501
+    desk_port: Annotated[int, Meta(ge=1, le=65_535)] = 8501
     brands: tuple[Brand, ...] = ()
     sources: tuple[Source, ...] = ()
     rules: tuple[Rule, ...] = ()
@@ -168,8 +174,10 @@ def load(folder: Path | None = None) -> Settings:
     the place of the mistake.
     """
     folder = folder or home()
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(f"EARSHOT_HOME: {folder} is a file. Name a folder.")
     file = folder / "earshot.toml"
-    data = _read(file) if file.exists() else {}
+    data = read_toml(file) if file.exists() else {}
     for name in ("model", "store", "inbox", "records"):
         if value := os.environ.get(f"EARSHOT_{name.upper()}"):
             data[name] = value
@@ -181,6 +189,7 @@ def load(folder: Path | None = None) -> Settings:
         ) from error
     _check_zone(settings, file)
     _check_names(settings, file)
+    _check_references(settings, file)
     return msgspec.structs.replace(settings, home=folder)
 
 
@@ -202,7 +211,8 @@ def _secret_file(name: str, file: Path) -> str | None:
         raise SettingsError(f"{name}: {file} cannot be read ({error}). Correct the path or its rights.") from error
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_toml(file: Path) -> dict[str, Any]:
+    """A file that people write. Raises SettingsError with the place of a mistake."""
     try:
         return tomllib.loads(_text_of(file))
     except tomllib.TOMLDecodeError as error:
@@ -211,7 +221,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _text_of(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")  # editors of Windows put a mark before the first line
     except UnicodeDecodeError as error:
         raise SettingsError(f"{file}: {error}. Save it as UTF-8.") from error
     except OSError as error:
@@ -235,18 +245,33 @@ def _check_names(settings: Settings, file: Path) -> None:
         ("channels", [c.name for c in settings.channels]),
         ("categories", [c.name for c in settings.categories]),
     ):
+        if not all(name.strip() for name in names):
+            raise SettingsError(f"{file}: one of [[{group}]] has an empty name. Write one.")
         twice = {n for n in names if names.count(n) > 1}
         if twice:
             raise SettingsError(f"{file}: [[{group}]] has {sorted(twice)[0]!r} twice; names must differ.")
     for category in settings.categories:
         _check_category(category, file)
-    known = {b.name for b in settings.brands}
+
+
+def _check_references(settings: Settings, file: Path) -> None:
+    """A brand or channel that is named must be there: a misspelt one would do nothing, and nobody would notice."""
+    known = {"brands": {b.name for b in settings.brands}, "channels": {c.name for c in settings.channels}}
+    for who, group, name in _references(settings):
+        if name not in known[group]:
+            raise SettingsError(f"{file}: {who} {name!r} has no [[{group}]] entry. Correct the name, or add one.")
+
+
+def _references(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Who names something, of which group, and the name."""
     for brand in settings.brands:
-        for other in brand.competitors:
-            if other not in known:
-                raise SettingsError(
-                    f"{file}: competitor {other!r} of brand {brand.name!r} has no [[brands]] entry."
-                )
+        yield from ((f"brand {brand.name!r}: competitor", "brands", name) for name in brand.competitors)
+    for rule in settings.rules:
+        yield from ((f"rule {rule.name!r}: brand", "brands", name) for name in rule.brands)
+        yield from ((f"rule {rule.name!r}: channel", "channels", name) for name in rule.channels)
+    for source in settings.sources:
+        if isinstance(brand_of_all := source.options.get("brand"), str) and brand_of_all:
+            yield f"source {source.name!r}: brand", "brands", brand_of_all
 
 
 def _check_category(category: Category, file: Path) -> None:

@@ -10,7 +10,6 @@ from index.alerts.casebook import COLUMNS, open_or_merge, read_cases
 from index.alerts.rules import Match, matches, may_matter, own_brands, rules_of
 from index.crm.links import customers_of
 from index.documents import Case, Link, Record
-from index.errors import SettingsError
 from index.query import MentionQuery
 from index.records import open_records
 from index.records.protocol import Records
@@ -21,10 +20,7 @@ AUTHORS_AT_ONCE = 100
 
 
 class AlertEngine:
-    """Safe from several processes at once: two that see the same mention open one case.
-
-    Raises SettingsError when a rule names a channel that is not configured.
-    """
+    """Safe from several processes at once: two that see the same mention open one case."""
 
     def __init__(self, settings: Settings, store: Store, records: Records | None = None) -> None:
         self.records = records or open_records(settings)
@@ -32,7 +28,6 @@ class AlertEngine:
         self._own = own_brands(settings)
         self._rules = rules_of(settings)
         self._categories = categories.names(settings)
-        _check_channels(settings)
 
     def consider(self, records: Sequence[Record], now: datetime | None = None) -> list[Case]:
         """Open cases, or merge into open ones, for saved records; call after `Linker.observe`.
@@ -93,11 +88,3 @@ class AlertEngine:
 def _oldest_first(found: tuple[Match, Record]) -> tuple[datetime, str, str]:
     match, record = found
     return record.mention.published_at, record.mention.id, match.brand
-
-
-def _check_channels(settings: Settings) -> None:
-    known = {channel.name for channel in settings.channels}
-    for rule in settings.rules:
-        for name in rule.channels:
-            if name not in known:
-                raise SettingsError(f"Rule {rule.name!r} names channel {name!r}, which has no [[channels]] entry.")

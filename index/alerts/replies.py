@@ -16,6 +16,7 @@ from typing import Any
 
 from index.documents import Case, Customer
 from index.errors import SettingsError
+from index.settings import read_toml
 
 OWN_FILE = "replies.toml"
 LANGUAGES = ("zh-Hans", "zh-Hant", "en")
@@ -35,10 +36,7 @@ def load_replies(home: Path) -> Texts:
     file = home / OWN_FILE
     if not file.exists():
         return shipped
-    try:
-        own = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: {error}. The file must be TOML in UTF-8.") from error
+    own = read_toml(file)
     _check(own, file)
     return {lang: _over(shipped[lang], own.get(lang, {})) for lang in LANGUAGES}
 

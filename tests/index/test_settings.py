@@ -45,6 +45,54 @@ def test_a_zone_that_is_none_is_named(zone: str, tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_a_mark_of_windows_before_the_first_line_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "earshot.toml").write_text('currency = "EUR"', encoding="utf-8-sig")
+    (tmp_path / ".env").write_text("EARSHOT_NOT_SET=here", encoding="utf-8-sig")
+    assert load(tmp_path).currency == "EUR"
+    assert secret("EARSHOT_NOT_SET", tmp_path) == "here"
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("batch = 0", "batch"), ("threads = 0", "threads"), ("max_tries = 0", "max_tries"),
+        ("desk_port = 70000", "desk_port"), ("lease_seconds = -1", "lease_seconds"),
+        ("[redis]\nmegabytes = 0", "megabytes"), ("[elasticsearch]\nshards = 0", "shards"),
+        ('[[sources]]\nname = "s"\nplatform = "forum"\nevery = 0', "every"),
+        ('[[rules]]\nname = "r"\nkind = "praise"\nmin_probability = 60', "min_probability"),
+        ('[[brands]]\nname = " "', "empty name"),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_work_is_refused_with_its_place(line: str, place: str, tmp_path: Path) -> None:
+    (tmp_path / "earshot.toml").write_text(line, encoding="utf-8")
+    with pytest.raises(SettingsError, match=place):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (
+            '[[rules]]\nname = "r"\nkind = "praise"\nchannels = ["ops"]',
+            "rule 'r': channel 'ops' has no",
+        ),
+        ('[[rules]]\nname = "r"\nkind = "praise"\nbrands = ["B"]', "rule 'r': brand 'B' has no"),
+        ('[[brands]]\nname = "A"\ncompetitors = ["B"]', "brand 'A': competitor 'B'"),
+        ('[[sources]]\nname = "s"\nplatform = "forum"\noptions = { brand = "B" }', "source 's': brand 'B'"),
+    ],
+)
+def test_a_name_of_what_is_not_there_is_refused(entry: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "earshot.toml").write_text(entry, encoding="utf-8")
+    with pytest.raises(SettingsError, match=told):
+        load(tmp_path)
+
+
+def test_a_home_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("x", encoding="utf-8")
+    with pytest.raises(SettingsError, match="Name a folder"):
+        load(tmp_path / "home")
+
+
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes("名=1".encode("gbk"))
     with pytest.raises(SettingsError, match=r"\.env: .*Save it as UTF-8"):
