@@ -54,15 +54,15 @@ RULES: tuple[Callable[[str], Iterator[Found]], ...] = (
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _WIDE = re.compile("[！-～　]")
 
-# Whatever the rules match holds one of these; most posts hold none and leave at once. Each pattern begins with
-# a set of characters, which is what makes its search fast.
-_DIGITS = re.compile(r"[0-9０-９](?:[0-9０-９]{4}|[0-9０-９]{1,2}[)）\s.\-－]{1,2}[0-9０-９]{2}|(?: [0-9]){6})")
-_AT = re.compile("[0-9A-Za-z_０-９Ａ-Ｚａ-ｚ][@＠][0-9A-Za-zＡ-Ｚａ-ｚ]|[(\\[][aA艾]")
+# Whatever the rules match holds one of these, in small letters and half width; most posts hold none and leave at
+# once. Each pattern begins with a set of characters, which is what makes its search fast.
+_DIGITS = re.compile(r"[0-9](?:[0-9]{4}|[0-9]{1,2}[)\s.\-]{1,2}[0-9]{2}|(?: [0-9]){6})")
+_AT = re.compile(r"[0-9a-z_]@[0-9a-z]|[(\[][a艾]")
 _NUMERALS = re.compile("[一幺壹][零〇一二三四五六七八九幺壹贰叁肆伍陆柒捌玖]{10}")
 _STREET = re.compile(
-    r"[0-9][A-Z]? [\w.' ]{2,60} (?:[sS]t|[sS]treet|[rR]d|[rR]oad|[aA]ve|[aA]venue|[lL]n|[lL]ane|[dD]r|[dD]rive"
-    r"|[bB]lvd|[bB]oulevard|[cC]t|[cC]ourt)\b"
+    r"[0-9][a-z]? [\w.' ]{2,60} (?:st|street|rd|road|ave|avenue|ln|lane|dr|drive|blvd|boulevard|ct|court)\b"
 )
+_FLAT = re.compile(r"[0-9a-z]\s?(?:[栋棟幢座弄]|[号號楼樓层層]\s?[0-9a-z])")
 
 
 def mask(text: str) -> Masked:
@@ -73,9 +73,9 @@ def mask(text: str) -> Masked:
 
 def find(text: str) -> list[Found]:
     """The personal data in `text`, in order, without overlap."""
-    if not _suspicious(text):
-        return []
     shadow = text.translate(_HALF_WIDTH) if _WIDE.search(text) else text
+    if not _suspicious(shadow.lower()):
+        return []
     found: list[Found] = []
     taken = bytearray(len(text))
     for rule in RULES:
@@ -93,6 +93,7 @@ def _suspicious(text: str) -> bool:
         or _AT.search(text) is not None
         or _NUMERALS.search(text) is not None
         or _STREET.search(text) is not None
+        or _FLAT.search(text) is not None
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlp.privacy import Contact, mask
+from nlp import privacy
+from nlp.privacy import Contact, find, mask
 
 CASES_FILE = Path(__file__).parents[1] / "fixtures" / "privacy_cases.tsv"
 
@@ -77,6 +79,21 @@ CASES = _cases()
 @pytest.mark.parametrize(("text", "masked"), CASES, ids=[text[:24] for text, _ in CASES])
 def test_personal_data_is_masked_and_nothing_else(text: str, masked: str) -> None:
     assert mask(text).text == masked
+
+
+_FULL_WIDTH = {code: code + 0xFEE0 for code in range(0x21, 0x7F)} | {0x20: 0x3000}
+WRITTEN: list[Callable[[str], str]] = [str.upper, str.lower, str.title, lambda text: text.translate(_FULL_WIDTH)]
+
+
+@pytest.mark.parametrize("written", WRITTEN, ids=["upper", "lower", "title", "full width"])
+def test_no_way_of_writing_lets_personal_data_past_the_rules(
+    written: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Texts without anything that a rule may match leave early; none may that holds what a rule finds."""
+    texts = [written(case.text) for part in quality.PARTS for case in quality.read(part)]
+    left_early = {text for text in texts if not find(text)}
+    monkeypatch.setattr(privacy, "_suspicious", lambda _: True)
+    assert {text: found for text in left_early if (found := find(text))} == {}
 
 
 @pytest.mark.parametrize("text", [text for text, _ in CASES])
