@@ -81,11 +81,20 @@ class Searcher:
             yield from map(to_plain_record, page) if plain else self._records(page, look)
 
     def get(self, ids: Sequence[str]) -> list[Record | None]:
-        places = self._places.locate(list(dict.fromkeys(ids)))
-        wheres = [(i, place.where) for i, place in places.items() if place.stored.rid is not None]
-        found = [hit for hit in self._places.documents(wheres, None) if not hit["_source"].get("removed")]
-        by_id = {record.mention.id: record for record in self._records(found, None)}
+        wanted = list(dict.fromkeys(ids))
+        found = self._documents(wanted)
+        if missing := [i for i in wanted if i not in found]:
+            # Another process wrote it just now; each copy of a shard shows it to searches at a time of its own
+            self._client.indices.refresh(index=self._layout.mentions)
+            found |= self._documents(missing)
+        records = self._records([hit for hit in found.values() if not hit["_source"].get("removed")], None)
+        by_id = {record.mention.id: record for record in records}
         return [by_id.get(i) for i in ids]
+
+    def _documents(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Those that are there, removed ones too."""
+        wheres = [(i, place.where) for i, place in self._places.locate(ids).items()]
+        return {hit["_id"]: hit for hit in self._places.documents(wheres, None)}
 
     def _records(self, found: Sequence[Mapping[str, Any]], look: int | None) -> list[Record]:
         sources = [hit["_source"] for hit in found]

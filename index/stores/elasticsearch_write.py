@@ -225,8 +225,11 @@ class Writer:
         return elsewhere or self._state.migrating()
 
     def _look_again(self, again: Sequence[tuple[Action, Result]]) -> dict[str, Place]:
-        """What is there now: where the write met something, else anywhere."""
-        found = self._places.at({action.id: action.where for action, result in again if result.kind != BLOCKED})
+        """What is there now: where the write met something, else anywhere. What it met may be our own work, of
+        which the answer was lost: searches do not see it yet."""
+        met = [action for action, result in again if result.kind != BLOCKED]
+        found = self._places.at({action.id: action.where for action in met})
+        self._places.wrote(action for action in met if action.id in found)
         missing = [action.id for action, _ in again if action.id not in found]
         if missing:
             self._client.indices.refresh(index=self._layout.mentions)

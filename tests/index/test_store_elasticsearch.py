@@ -164,11 +164,19 @@ def test_a_request_whose_answer_was_lost_is_not_written_twice(
 
     monkeypatch.setattr(HttpNode, "perform_request", torn)
     assert store.save([record(1, version=1), record(2, version=1)]) == ["inserted", "inserted"]
+    assert all(store.get(["weibo:1", "weibo:2"]))  # the worker asks at once, to alert
     left[0] = 1
     assert store.save([record(1, "改", version=2), record(3)]) == ["updated", "inserted"]
     assert left == [0]
     assert {r.mention.text for r in store.get(["weibo:1"]) if r} == {"改"}
     assert store.count(EVERYTHING) == 3
+
+
+def test_what_another_wrote_just_now_is_found_by_its_id(store: ElasticsearchStore, settings: Settings) -> None:
+    """A worker that is lent what a dead one had saved alerts about it, visible to searches or not."""
+    with closing(another(settings)) as dead:
+        dead.save([record(1)])
+        assert all(store.get(["weibo:1"]))
 
 
 def test_a_refused_mention_is_named_with_the_reason_and_the_others_are_kept(store: ElasticsearchStore) -> None:
