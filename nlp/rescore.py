@@ -26,7 +26,7 @@ _log = log.get("rescore")
 
 class Outcome(msgspec.Struct, kw_only=True):
     """Of `examined` mentions: `current` had the present model's labels already, `rescored` got them, `skipped`
-    were edited or deleted meanwhile, `failed` could not be scored and keep what they had."""
+    were edited, deleted or scored by others meanwhile, `failed` could not be scored and keep what they had."""
 
     examined: int = 0
     current: int = 0
@@ -48,8 +48,9 @@ def rescore(
 ) -> Outcome:
     """Score again what another model or another version scored, newest first, `batch` mentions a step.
 
-    Labels corrected by people stay: the store lays them over whatever is saved. `on_progress` gets the number of
-    mentions just examined; `scores` is told whose mentions changed. Raises StoreError; then start it again.
+    Labels corrected by people stay: the store lays them over whatever is saved. What somebody else scored since it
+    was read, such as with the text of its pictures, is left to them. `on_progress` gets the number of mentions
+    just examined; `scores` is told whose mentions changed. Raises StoreError; then start it again.
     """
     done = Outcome()
     records = store.scan(query)
@@ -57,7 +58,7 @@ def rescore(
         outdated = [record for record in part if not _is_current(record, analyser)]
         done.examined += len(part)
         done.current += len(part) - len(outdated)
-        _save(store, list(_scored(analyser, outdated, done)), done, scores)
+        _save(store, _untouched(store, outdated, list(_scored(analyser, outdated, done)), done), done, scores)
         if on_progress:
             on_progress(len(part))
     done.stopped = bool(stop and stop.is_set())
@@ -66,6 +67,19 @@ def rescore(
 
 def _is_current(record: Record, analyser: Analyser) -> bool:
     return (record.analysis.model, record.analysis.model_version) == (analyser.model.name, analyser.version)
+
+
+def _untouched(store: Store, before: Sequence[Record], scored: Sequence[Record], done: Outcome) -> list[Record]:
+    """The scored records whose analysis is still the one that was read, a page of mentions and minutes ago."""
+    read = {record.mention.id: record.analysis.analysed_at for record in before}
+    now = store.get([record.mention.id for record in scored]) if scored else []
+    found = [
+        record
+        for record, kept in zip(scored, now, strict=True)
+        if kept is None or kept.analysis.analysed_at == read[record.mention.id]
+    ]
+    done.skipped += len(scored) - len(found)
+    return found
 
 
 def _save(store: Store, records: Sequence[Record], done: Outcome, scores: Scores | None) -> None:

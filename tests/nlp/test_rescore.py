@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from index.documents import Analysis, Author, Correction, Mention, Record
+from index.documents import Analysis, Author, Correction, Mention, Picture, Record
 from index.errors import StoreError
 from index.query import MentionQuery
 from index.settings import Settings
@@ -126,6 +126,9 @@ class Changing:
     def scan(self, query: MentionQuery, *, batch: int = 1000) -> Iterator[Record]:
         return self._store.scan(query)
 
+    def get(self, ids: Sequence[str]) -> list[Record | None]:
+        return self._store.get(ids)
+
     def save(self, records: Sequence[Record]) -> list[Saved]:
         self._happen(self._store)
         return self._store.save(records)
@@ -143,6 +146,29 @@ def test_what_changes_meanwhile_is_left_as_it_is_now(settings, store, happen):
     assert (done.rescored, done.skipped) == (6, 1)
     left = store.get(["weibo:3"])[0]
     assert left is None or (left.mention.version, left.mention.text) == (2, "改过了，差评")
+
+
+class Read(Changing):
+    """A store in which it happens while the model is at work, long after a page of mentions was read."""
+
+    def scan(self, query: MentionQuery, *, batch: int = 1000) -> Iterator[Record]:
+        page = list(self._store.scan(query))
+        self._happen(self._store)
+        return iter(page)
+
+    def save(self, records: Sequence[Record]) -> list[Saved]:
+        return self._store.save(records)
+
+
+def test_pictures_that_were_read_meanwhile_keep_their_text(settings, store):
+    store.save([old(n) for n in range(7)])
+    seen = old(3, pictures=(Picture(url="https://x/1.png", text="不能退款"),))
+    seen = replace(seen, analysis=replace(seen.analysis, analysed_at=NOW + timedelta(minutes=1)))
+    done = again(settings, Read(store, lambda s: s.save([seen])), Counting())
+    assert (done.rescored, done.skipped) == (6, 1)
+    assert again(settings, store, Counting()).rescored == 1
+    record = store.get(["weibo:3"])[0]
+    assert (record.analysis.model_version, record.analysis.pictures[0].text) == ("2", "不能退款")
 
 
 def test_a_mention_that_cannot_be_scored_keeps_its_labels_and_holds_nobody_up(settings, store):
