@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use. Errors go to stderr in one line that 
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -125,7 +126,8 @@ def run_command(arguments: Sequence[str]) -> int:
         return _failed(str(error), 1)
     except TyperException as error:
         message = error.format_message().rstrip(".")
-        return _failed(f"{message}. See: earshot {_command(arguments)}--help", error.exit_code)
+        context = getattr(error, "ctx", None)
+        return _failed(f"{message}. See: {context.command_path if context else 'earshot'} --help", error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return _failed("Stopped.", 130)
     except BrokenPipeError:
@@ -158,6 +160,8 @@ def _silence_stdout() -> None:
 
 
 def main() -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal in GBK has no emoji; JSON is UTF-8 everywhere
     sys.exit(run_command(sys.argv[1:]))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import itertools
+import os
 import zipfile
 from collections import deque
 from collections.abc import Iterator
@@ -75,6 +76,15 @@ def read_table(path: Path, sheet: str | None = None) -> Table:
     delimiter = _delimiter(path, encoding)
     rows = _limited(_csv_rows(path, encoding, delimiter), path)
     return Table(kind="csv", rows=rows, encoding=encoding, delimiter=delimiter)
+
+
+def name_of(path: Path) -> str:
+    """A file's name as text: unpacked on Linux, an archive made in China has names in GBK."""
+    name = os.fsencode(path.name)
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return name.decode("gb18030", "replace")
 
 
 def clean(cell: Any) -> Any:

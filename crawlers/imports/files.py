@@ -33,7 +33,7 @@ from crawlers.intake import Map
 from index.documents import Mention
 from index.errors import ImportFileError, MapError
 from index.settings import Settings
-from index.tables import Row, Table, clean, read_table
+from index.tables import Row, Table, clean, name_of, read_table
 from index.text import normalise
 
 SAMPLE = 50  # rows looked at for the guess and the preview
@@ -74,7 +74,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 def source_name(path: Path) -> str:
     """Name of the source that a file's mentions come from."""
-    return f"file:{path.name}"
+    return f"file:{name_of(path)}"
 
 
 def inspect(

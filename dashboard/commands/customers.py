@@ -46,10 +46,11 @@ def import_customers(parts: Parts, file: Path) -> dict[str, Any]:
     from index.alerts.engine import AlertEngine
     from index.crm.customers import Customers
     from index.crm.linking import Linker
+    from index.tables import name_of
 
     customers = Customers(parts.settings, parts.records)
     report = customers.import_customers(file)
-    source = f"customers:{file.name}"
+    source = f"customers:{name_of(file)}"
     for row in report.bad:
         parts.inbox.quarantine_raw(source, row.raw, row.reason, place=row.place)
     changed = customers.get_many(report.changed_ids)

@@ -99,11 +99,11 @@ def _home(folder: str) -> Check:
     path = Path(folder)
     if not path.exists():
         return Check(name="home", level="hint", found=f"{folder} is not there yet", do="earshot init")
-    good = os.access(path, os.W_OK)
+    good = path.is_dir() and os.access(path, os.W_OK)
     return Check(
         name="home",
         level="ok" if good else "problem",
-        found=folder if good else f"{folder} cannot be written",
+        found=folder if good else f"{folder} is no folder that can be written",
         do=None if good else f"chown it to this user, or set EARSHOT_HOME (user id {os.getuid()})",
     )
 

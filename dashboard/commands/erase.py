@@ -41,8 +41,10 @@ def erase(
 
     if bool(author) == bool(customer):  # an empty id, as of an unset variable in a script, is none
         raise typer.BadParameter("Choose one of --author and --customer.")
+    if not (by.strip() and reason.strip()):
+        raise typer.BadParameter("Say who you are and why, for the audit trail: --by NAME --reason TEXT.")
     if not yes:
-        typer.confirm(f"Erase {author or customer} for good?", abort=True)
+        typer.confirm(f"Erase {author or customer} for good?", abort=True, err=True)
     with open_parts() as parts:
         if author:
             report = _accounts(parts, [author], by=by, reason=reason)

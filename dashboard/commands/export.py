@@ -10,6 +10,7 @@ import typer
 
 from dashboard.commands.filters import Filters, QueryText, build_query
 from dashboard.commands.output import AsJson, print_json
+from index.errors import SettingsError
 
 FORMATS = (".csv", ".xlsx", ".parquet", ".jsonl")
 
@@ -47,7 +48,10 @@ def export(
             platforms=platform,
             sentiments=sentiment,
         )
-        written = write_file(parts.store.scan(question), to, parts.settings.timezone)
+        try:
+            written = write_file(parts.store.scan(question), to, parts.settings.timezone)
+        except OSError as error:
+            raise SettingsError(f"{to} cannot be written: {error.strerror}. Choose another place.") from error
     if as_json:
         print_json({"file": str(to), "mentions": written})
     else:

@@ -41,14 +41,15 @@ def build_query(
     text: str, settings: Settings, *, sort: str, since: str | None, until: str | None, **filters: Any
 ) -> MentionQuery:
     """Raises QueryError for the text, typer.BadParameter for an option."""
-    from index.documents import SENTIMENTS
+    from index.documents import INTENTS, SENTIMENTS, Kind
     from index.query import MentionQuery, Sort
     from index.query_language import parse
 
     parse(text)  # a mistake is told before anything is opened or asked
     order: Sort = one_of("--sort", sort, get_args(Sort))
-    for label in filters.get("sentiments") or ():
-        one_of("--sentiment", label, SENTIMENTS)
+    for option, allowed in (("sentiment", SENTIMENTS), ("intent", INTENTS), ("kind", get_args(Kind))):
+        for value in filters.get(f"{option}s") or ():
+            one_of(f"--{option}", value, allowed)
     zone = ZoneInfo(settings.timezone)
     chosen: dict[str, Any] = {name: tuple(values) for name, values in filters.items() if values}
     moments: dict[str, Any] = {"since": read_moment(since, zone), "until": read_moment(until, zone)}
@@ -75,8 +76,8 @@ def read_moment(text: str | None, zone: ZoneInfo) -> datetime | None:
         return now.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError as error:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise typer.BadParameter(
             f"{text!r} is no time. Write 2026-08-14, '2026-08-14 09:00', 7d or today."
         ) from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)

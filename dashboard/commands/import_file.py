@@ -160,9 +160,11 @@ def _hint_no_brands(parts: Parts) -> None:
 
 def _show(plan: Plan) -> None:
     """The guess and a preview, on stderr: stdout is for the result."""
+    from index.tables import name_of
+
     console = progress_console()
     kind = f"{plan.kind}, {plan.encoding}" if plan.encoding else plan.kind
-    console.print(f"{one_line(plan.path.name)}: {kind}; platform: {_platform(plan)}", markup=False)
+    console.print(f"{one_line(name_of(plan.path))}: {kind}; platform: {_platform(plan)}", markup=False)
     for name in plan.skipped:
         console.print(f"Sheet {one_line(name)} has no header and is left out.", markup=False)
     for sheet in plan.sheets:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 indices = typer.Typer(
     help="The indices of a store in Elasticsearch: make them, look at them, bring them up to date.",
-    no_args_is_help=True,
     rich_markup_mode=None,
 )
 
@@ -97,7 +96,7 @@ def drop(
     settings, layout = _opened()
     moment = before.replace(tzinfo=ZoneInfo(settings.timezone))
     if not yes:
-        typer.confirm(f"Remove every mention published before {moment:%Y-%m-%d}?", abort=True)
+        typer.confirm(f"Remove every mention published before {moment:%Y-%m-%d}?", abort=True, err=True)
     dropped = drop_before(layout, moment)
     if as_json:
         print_json({"indices": dropped.indices, "mentions": dropped.mentions})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,18 +31,28 @@ def init(
     }
     if not force and (there := [str(file) for file in texts if file.exists()]):
         raise SettingsError(f"{there[0]} is there already; --force overwrites it.")
-    folder.mkdir(parents=True, exist_ok=True)
-    for file, text in texts.items():
-        file.write_text(text, encoding="utf-8")
-        typer.echo(f"Wrote {file}")
+    _write(folder, texts)
     load(folder)
     typer.echo("Next: name your brands in earshot.toml, then: earshot import FILE, or earshot run")
+
+
+def _write(folder: Path, texts: dict[Path, str]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, text in texts.items():
+            file.write_text(text, encoding="utf-8")
+            typer.echo(f"Wrote {file}")
+    except OSError as error:
+        raise SettingsError(
+            f"{folder} cannot be written: {error.strerror}. Set EARSHOT_HOME to a folder."
+        ) from error
 
 
 def _with_brands(template: str, brands: list[str]) -> str:
     import json
 
-    blocks = "".join(f"[[brands]]\nname = {json.dumps(name, ensure_ascii=False)}\n\n" for name in brands)
+    names = dict.fromkeys(name for name in brands if name.strip())
+    blocks = "".join(f"[[brands]]\nname = {json.dumps(name, ensure_ascii=False)}\n\n" for name in names)
     return template + ("\n" + blocks.rstrip("\n") + "\n" if blocks else "")
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: desk_host of earshot.toml.")]
-Port = Annotated[int | None, typer.Option(help="Default: desk_port of earshot.toml.")]
+Port = Annotated[int | None, typer.Option(min=1, max=65_535, help="Default: desk_port of earshot.toml.")]
 OpenBrowser = Annotated[bool, typer.Option("--open/--no-open", help="Open the browser.")]
 
 
