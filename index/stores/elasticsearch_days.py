@@ -1,8 +1,8 @@
-"""Counts of a period in one request; of slow questions by local day, kept in this process as long as they are true.
+"""Counts of a period in one request; of large ones by local day, kept in this process as long as they are true.
 
 A question is first asked as a whole, in every field at once: histogram, facets and total of an overview cost one
-request. Was the cluster slow, its days are counted one by one from the next look on and kept: then an overview asks
-whether anything was written, and counts today.
+request. When it is about many mentions, its days are counted one by one from the next look on and kept: then an
+overview asks whether anything was written, and counts today.
 
 No answer is older than that of a search (elasticsearch_places.STALE_SECONDS). After each refresh that a read asks
 for, the sequence numbers of the months are compared: a month that took no write since a day of it was counted still
@@ -32,7 +32,7 @@ from index.stores.protocol import Facet
 
 Field = Literal[Facet, "day"]
 KNOWN: frozenset[Field] = frozenset({"brand", "platform", "aspect", "intent", "sentiment", "day"})
-SLOW_MILLISECONDS = 15  # of the cluster: of a quicker question no days are kept, it is asked again each time
+MANY = 30_000  # mentions, which take the cluster about 10 ms to count: fewer are counted again each time
 MOST_DAYS = 1000  # of one question; a longer one is asked as a whole
 MOST_KEPT = 10_000  # days of all questions together: about 100 MB
 DAYS_AT_ONCE = 31
@@ -76,7 +76,7 @@ class DayCounts:
         self._look = 0  # of which the answers below are
         self._answers: dict[tuple[str, Edge], Part | None] = {}  # to questions asked at once
         self._edges: dict[tuple[str, Edge], list[Part | None]] = {}  # rests of those asked by day
-        # Of slow questions, the last asked last: day -> what it counts. None: too many values
+        # Of large questions, the last asked last: day -> what it counts. None: too many values
         self._kept: OrderedDict[str, dict[int, Part | None]] = OrderedDict()
         self._caught_up = 0  # look with which what is kept was last compared with the cluster
         self._marks: dict[str, tuple[int, ...]] = {}  # month -> sequence number up to which what is kept is true
@@ -114,13 +114,12 @@ class DayCounts:
         return [self._answers[asked]]
 
     def _at_once(self, query: MentionQuery, key: str) -> Part | None:
-        """The whole period as one part, in every field: the next question about it is about another field. Where
-        that takes long, days are kept from the next look on."""
+        """The whole period as one part, in every field: the next question about it is about another field. Of
+        many mentions, days are kept from the next look on."""
         days = {"days": {"date_histogram": self._by_day(), "aggs": BY_SENTIMENT}}
-        answer = self._ask(self._dsl(query), AGGS | days)
-        if answer["took"] > SLOW_MILLISECONDS:
+        found = self._ask(self._dsl(query), AGGS | days)
+        if sum(each["doc_count"] for each in found["sentiment"]["buckets"]) >= MANY:
             self._kept.setdefault(key, {})
-        found = answer["aggregations"]
         return _part(found, [(_iso(self._day(each)), each) for each in found["days"]["buckets"]])
 
     def _by_days(self, query: MentionQuery, key: str, span: Span) -> list[Part | None]:
@@ -211,7 +210,7 @@ class DayCounts:
         aggs = {"days": {"date_histogram": self._by_day(), "aggs": AGGS}}
         periods = {"bool": {"should": [_between(*period) for period in (*whole, *edges)]}}
         always = self._dsl(msgspec.structs.replace(query, since=None, until=None))
-        answer = self._ask({"bool": {"filter": [always, periods]}}, aggs)["aggregations"]["days"]["buckets"]
+        answer = self._ask({"bool": {"filter": [always, periods]}}, aggs)["days"]["buckets"]
         found = {(day := self._day(each)): _part(each, [(_iso(day), each)]) for each in answer}
         for day in days:
             self._kept[key][day] = found.get(day, NOTHING)
@@ -221,7 +220,7 @@ class DayCounts:
             self._edges[key, (since, until)] = [part for day, part in found.items() if first <= day <= last]
 
     def _ask(self, query: Dsl, aggs: Dsl) -> Mapping[str, Any]:
-        answer: Mapping[str, Any] = self._client.search(
+        found: Mapping[str, Any] = self._client.search(
             index=self._layout.mentions,
             query=query,
             size=0,
@@ -229,8 +228,8 @@ class DayCounts:
             track_total_hits=False,
             pre_filter_shard_size=1,
             allow_partial_search_results=False,
-        ).body
-        return answer
+        )["aggregations"]
+        return found
 
     def _by_day(self) -> Dsl:
         zone = self._days.zone.key

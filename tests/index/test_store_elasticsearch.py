@@ -229,7 +229,7 @@ def test_old_months_go_whole_and_old_mentions_one_by_one(store: ElasticsearchSto
 def test_counts_kept_by_day_are_never_old(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """One process asks again and again while another writes, edits to other days, corrects, deletes and erases."""
     monkeypatch.setattr(elasticsearch_places, "STALE_SECONDS", 0.0)
-    monkeypatch.setattr(elasticsearch_days, "SLOW_MILLISECONDS", -1)
+    monkeypatch.setattr(elasticsearch_days, "MANY", 0)
     writer, reader = another(settings), another(settings)
     chance = random.Random(1)
 
