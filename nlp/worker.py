@@ -237,7 +237,7 @@ class Worker:
 
     def _act(self, leased: Sequence[Leased], masked: dict[str, Masked]) -> None:
         """Links, then alerts (a rule may ask for the customer), both harmless to repeat."""
-        records = [record for record in self._store.get([one.item.mention.id for one in leased]) if record]
+        records = self._read_back([one.item.mention.id for one in leased])
         contacts = {each.mention.id: each.contacts for each in masked.values() if each.contacts}
         links = self._desk.linker.observe(records, contacts)
         if any(one.tries > 1 for one in leased):
@@ -251,6 +251,14 @@ class Worker:
         for one in leased:
             if one.item.mention.id in touched:
                 metrics.CASE_SECONDS.observe((now - one.received_at).total_seconds())
+
+    def _read_back(self, ids: Sequence[str]) -> list[Record]:
+        """Raises StoreError when one is stored and cannot be read: a complaint would never be alerted about."""
+        found = [record for record in self._store.get(ids) if record]
+        missing = set(ids) - {record.mention.id for record in found}
+        if missing and (unread := self._store.digests(sorted(missing))):
+            raise StoreError(f"{len(unread)} saved mentions cannot be read back yet, such as {min(unread)}.")
+        return found
 
     def _links_of(self, records: Sequence[Record]) -> list[Link]:
         authors = {record.mention.author.id for record in records if record.mention.author}

@@ -139,6 +139,28 @@ def test_while_the_store_is_unusable_nothing_is_lost_or_given_up(
     assert world.inbox.quarantined() == []
 
 
+class Blind:
+    """A store that does not show what it keeps the next `times` times, as a copy of it that lags behind."""
+
+    def __init__(self, store: Store, times: int) -> None:
+        self._store, self.times = store, times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def get(self, ids: Sequence[str]) -> list[Record | None]:
+        self.times -= 1
+        return [None] * len(ids) if self.times >= 0 else self._store.get(ids)
+
+
+def test_what_cannot_be_read_back_is_not_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "LONGEST_PAUSE", 0.01)
+    world.inbox.put([item(n, "茶茶太差") for n in range(3)])
+    world.work(store=Blind(world.store, times=2))
+    assert sorted(m for case in world.cases() for m in case.mention_ids) == ["weibo:0", "weibo:1", "weibo:2"]
+    assert world.counts()["put_back"] == 6
+
+
 def test_a_worker_that_was_paused_past_its_lease_does_no_harm(world: World) -> None:
     """Its item is lent to another worker, edited and saved meanwhile; then it wakes up and goes on."""
 
