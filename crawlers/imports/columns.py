@@ -256,7 +256,9 @@ def _is_url(value: Any, _: Clock) -> bool:
 def _is_time_of_day(value: Any, _: Clock) -> bool:
     import datetime as dt
 
-    return isinstance(value, dt.time) or (
+    if isinstance(value, float):
+        return 0 <= value < 1
+    return isinstance(value, dt.time | dt.timedelta) or (
         isinstance(value, str) and bool(re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", value.strip()))
     )
 
@@ -307,6 +309,12 @@ def platform_name(value: str) -> str | None:
     """The platform behind a name ("新浪微博") or a host ("www.weibo.com"); None when it is neither."""
     text = unicodedata.normalize("NFKC", value).strip().lower()
     return vocabulary().platforms.get(text) or platform_of_host(text)
+
+
+@lru_cache(maxsize=4096)
+def own_platform(name: str) -> str:
+    """The name of a platform nobody here knows, in a form that can stand in an id; "" when nothing is left."""
+    return re.sub(r"[^\w]+", "_", name.strip().lower()).strip("_")[:40]
 
 
 @lru_cache(maxsize=4096)

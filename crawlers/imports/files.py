@@ -23,11 +23,12 @@ from crawlers.imports.columns import (
     guess_columns,
     is_null,
     normalise_header,
+    own_platform,
     platform_name,
     unique_headers,
     vocabulary,
 )
-from crawlers.imports.rows import RowReader
+from crawlers.imports.rows import FALLBACK_PLATFORM, RowReader
 from crawlers.imports.values import Clock, dates_put_day_first
 from crawlers.intake import Map
 from index.documents import Mention
@@ -38,7 +39,6 @@ from index.text import normalise
 
 SAMPLE = 50  # rows looked at for the guess and the preview
 UNREADABLE = "unreadable row"
-FALLBACK_PLATFORM = "import"
 
 
 class Sheet(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,8 +180,7 @@ def _chosen_column(names: Sequence[str], field: str, name: str, known: bool) -> 
 def as_platform(name: str) -> str:
     """A platform's own name for what a person wrote: 微博 -> weibo. Unknown names are kept in a form that can
     stand in an id. Raises ImportFileError when nothing is left."""
-    known = platform_name(name)
-    plain = known or re.sub(r"[^\w]+", "_", name.strip().lower()).strip("_")[:40]
+    plain = platform_name(name) or own_platform(name)
     if not plain:
         raise ImportFileError("E_PLATFORM", f"{name!r} is no platform name. Write one such as weibo or 小红书.")
     return plain
@@ -201,14 +200,18 @@ def as_brand(name: str, settings: Settings) -> str:
 
 
 def _platform_guess(path: Path, sheets: Sequence[Sheet]) -> str:
-    """By headers that only one platform uses, then by the links of the sample, then by the file's name."""
-    signatures, names = vocabulary().signatures, vocabulary().file_names
-    for sheet in sheets:
-        for header in sheet.header.cells:
-            if found := signatures.get(header.lower().replace("_", "")):
-                return found
+    """By headers that only one platform uses, then by the file's name."""
+    names = vocabulary().file_names
+    if found := next(filter(None, (_signed(sheet) for sheet in sheets)), None):
+        return found
     words = re.split(r"[\W_\d]+", path.stem.lower())
     return next((names[word] for word in words if word in names), FALLBACK_PLATFORM)
+
+
+def _signed(sheet: Sheet) -> str | None:
+    """The platform whose exporters alone use a header of this sheet."""
+    headers = (header.lower().replace("_", "") for header in sheet.header.cells)
+    return next((found for header in headers if (found := vocabulary().signatures.get(header))), None)
 
 
 def mapping(plan: Plan) -> Map:
@@ -260,7 +263,7 @@ def _reader(plan: Plan, sheet: Sheet) -> RowReader:
         source=plan.source,
         clock=sheet.clock,
         platform=plan.platform,
-        guess=plan.guess,
+        guess=_signed(sheet) or plan.guess,
         brands=plan.brands,
         brand=plan.brand,
     )
@@ -273,16 +276,18 @@ def raws(plan: Plan) -> Iterator[tuple[Raw, str]]:
         table = read_table(plan.path, sheet.name)
         place = f"{sheet.name} row" if len(plan.sheets) > 1 else "row"
         for row in table.rows:
-            if row.number > sheet.header.row and (raw := _raw(row, sheet.header)) is not None:
+            if row.number > sheet.header.row and (raw := _raw(row, sheet.header, table.delimiter)) is not None:
                 yield raw, f"{place} {row.number}"
 
 
-def _raw(row: Row, header: Header) -> Raw | None:
+def _raw(row: Row, header: Header, delimiter: str | None) -> Raw | None:
     if row.error:
         return {UNREADABLE: row.cells[0] if row.cells else "", "reason": row.error}
     time = header.column("published_at")
     if _says_nothing(row.cells, header.cells, time.position if time else None):
         return None
+    if delimiter and len(header.cells) == 1:  # a list of texts: what stands between words divides no columns
+        return {header.cells[0]: delimiter.join(row.cells).rstrip(delimiter)}
     cells = row.cells + [None] * (len(header.cells) - len(row.cells))
     raw = dict(zip(header.cells, cells, strict=False))
     extra = [cell for cell in cells[len(header.cells) :] if not is_null(cell)]

@@ -15,12 +15,13 @@ from crawlers.imports.columns import (
     Header,
     is_null,
     normalise_header,
+    own_platform,
     platform_name,
     platform_of_host,
     vocabulary,
 )
 from crawlers.imports.identity import ANSWERS, OWN_LINKS, canonical, fingerprint, id_in_url
-from crawlers.imports.values import Clock, read_count, read_id, read_time
+from crawlers.imports.values import Clock, on_day, read_count, read_id, read_time
 from index.documents import TIME_UNKNOWN, Author, Engagement, Kind, Mention
 from index.errors import MapError
 from index.tables import clean
@@ -35,6 +36,9 @@ REVIEWS = {
     "amazon", "tmall", "taobao", "jd", "pinduoduo", "shop", "dianping", "meituan", "eleme",
     "appstore", "googleplay", "apps",
 }  # fmt: skip
+FALLBACK_PLATFORM = "import"
+PLATFORM_COLUMN = re.compile("平台|platform|network")
+OTHERS = {"其他", "其它", "other", "others"}
 COMMENT_TEXTS = ("评论", "評論", "留言", "回复", "回覆", "comment")  # begin the header of a text column of comments
 
 
@@ -67,6 +71,9 @@ class RowReader:
         )
         self._own_link = any(
             c.field == "url" and normalise_header(c.header)[0] in OWN_LINKS for c in header.columns
+        )
+        self._names_platforms = any(
+            c.field == "platform" and PLATFORM_COLUMN.search(normalise_header(c.header)[0]) for c in header.columns
         )
         self._nulls = vocabulary().nulls
 
@@ -140,7 +147,13 @@ class RowReader:
         if isinstance(named, str) and (known := platform_name(named)):
             return known
         host = urlsplit(url).hostname if url else None
-        return (host and platform_of_host(host)) or self._guess
+        return (host and platform_of_host(host)) or self._unknown(get("platform")) or self._guess
+
+    def _unknown(self, named: Any) -> str | None:
+        """A platform nobody here knows keeps its name: one number on two of them is two mentions. What a column
+        of sources names may be a medium."""
+        told = self._guess == FALLBACK_PLATFORM and isinstance(named, str) and named.lower() not in OTHERS
+        return own_platform(named) if told and self._names_platforms else None
 
     def _brand_of(self, cell: Any) -> tuple[str, ...]:
         """A shop's own reviews name no brand: the file or the person who imports it does."""
@@ -200,9 +213,7 @@ class RowReader:
             raise MapError("The time is empty.")
         clock_time = get("time_of_day")
         try:
-            if clock_time is not None:
-                cell = f"{cell:%Y-%m-%d} {clock_time}" if isinstance(cell, dt.date) else f"{cell} {clock_time}"
-            return read_time(cell, self._clock)
+            return read_time(cell, self._clock) if clock_time is None else on_day(cell, clock_time, self._clock)
         except (ValueError, OverflowError, OSError) as error:
             raise MapError(f"The time {str(cell)[:40]!r} cannot be read.") from error
 

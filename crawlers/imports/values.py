@@ -96,6 +96,14 @@ def read_time(cell: Any, clock: Clock) -> dt.datetime:
     return moment
 
 
+def on_day(day: Any, time: Any, clock: Clock) -> dt.datetime:
+    """The moment where two columns hold day and time; the day may be written with a midnight of its own, the time
+    as a part of a day. Raises ValueError as `read_time` does."""
+    if isinstance(time, float):
+        time = (EXCEL_DAY_ZERO + dt.timedelta(seconds=round(time * 86_400))).time()
+    return read_time(f"{read_time(day, clock).astimezone(clock.zone):%Y-%m-%d} {time}", clock)
+
+
 def _moment(cell: Any, clock: Clock) -> dt.datetime:
     if isinstance(cell, dt.datetime):
         return cell
@@ -234,7 +242,7 @@ def _written(text: str, zone: ZoneInfo) -> dt.datetime:
         return mail_time(text, zone)
 
 
-_ROUNDED_ID = re.compile(r"\d(\.\d+)?[eE]\+?\d{1,2}")
+_ROUNDED_ID = re.compile(r"\d(\.\d+)?[eE]\+?\d{1,2}|[1-9]\d{14}000+")  # one true id of a thousand ends like that
 
 
 def read_id(cell: Any) -> tuple[str | None, bool]:
@@ -246,7 +254,7 @@ def read_id(cell: Any) -> tuple[str | None, bool]:
         return f"{cell:.0f}" if cell.is_integer() else str(cell), abs(cell) < 10**EXACT_DIGITS
     text = str(cell).strip()
     if _ROUNDED_ID.fullmatch(text):
-        return f"{float(text):.0f}", False
+        return text if text.isdigit() else f"{float(text):.0f}", False
     return "".join(text.split())[:200] or None, True
 
 

@@ -101,3 +101,5 @@ def test_long_ids_survive_and_rounded_ones_do_not_pass() -> None:
     assert read_id(123.0) == ("123", True)
     assert read_id(5.2e15) == ("5200000000000000", False)
     assert read_id("5.2E+15") == ("5200000000000000", False)
+    assert read_id("7123456789012340000") == ("7123456789012340000", False), "a number format has written it out"
+    assert read_id("7123456789012345000") == ("7123456789012345000", True), "16 digits: no spreadsheet has so many"
