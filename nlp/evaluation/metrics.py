@@ -1,4 +1,5 @@
-"""The measures, each from its definition. Labels and guesses are class numbers, shares are probabilities."""
+"""The measures, each from its definition. Labels and guesses are class numbers; `right` says
+which guesses are, `sureness` is the probability that the model gave its guess."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Labels = npt.NDArray[np.int64]
+Rights = npt.NDArray[np.bool_]
 Shares = npt.NDArray[np.float32]
 KEPT = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)  # shares of the texts that are answered, the surest first
 BINS = 10
@@ -35,24 +37,22 @@ def f1(right: float, said: float, true: float) -> float:
     return float(2 * right / (said + true)) if right else 0.0
 
 
-def calibration_error(labels: Labels, shares: Shares) -> float:
-    """Expected calibration error over ten equal bins of the highest probability (Naeini et al. 2015)."""
-    peak, right = shares.max(axis=1), shares.argmax(axis=1) == labels
-    bins = np.minimum((peak * BINS).astype(int), BINS - 1)
-    gaps = [abs(peak[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins)]
+def calibration_error(right: Rights, sureness: Shares) -> float:
+    """Expected calibration error over ten equal bins of the answers' probability (Naeini et al. 2015)."""
+    bins = np.minimum((sureness * BINS).astype(int), BINS - 1)
+    gaps = [abs(sureness[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins)]
     return float(sum(gaps))
 
 
-def abstention(labels: Labels, shares: Shares) -> list[dict[str, float]]:
+def abstention(right: Rights, sureness: Shares) -> list[dict[str, float]]:
     """Accuracy when only the surest texts are answered: `coverage` (their share), `accuracy`, and the least
     `probability` that was answered."""
-    order = np.argsort(-shares.max(axis=1), kind="stable")
-    right = (shares.argmax(axis=1) == labels)[order]
+    order = np.argsort(-sureness, kind="stable")
     curve = []
     for kept in KEPT:
-        count = max(1, round(kept * len(labels)))
-        least = float(shares[order[count - 1]].max())
-        curve.append({"coverage": kept, "accuracy": float(right[:count].mean()), "probability": least})
+        answered = order[: max(1, round(kept * len(order)))]
+        least = float(sureness[answered[-1]])
+        curve.append({"coverage": kept, "accuracy": float(right[answered].mean()), "probability": least})
     return curve
 
 

@@ -21,14 +21,16 @@ Report = dict[str, Any]
 
 def evaluate(model: SentimentModel, labelled: LabelledSet) -> Report:
     """One set: `name`, `n` and the measures of its kind; or `skipped` with the reason."""
-    examples = labelled.examples
+    examples = [example for example in labelled.examples if example.kind]
     started, cpu = time.perf_counter(), time.process_time()
-    if any(example.aspects is not None for example in examples):
-        found = _aspects(model, [e for e in examples if e.aspects is not None])
-    elif any(example.task is not None for example in examples):
-        found = _task(model, [e for e in examples if e.label is not None])
+    if not examples:
+        found: Report = {"skipped": "no row has a label"}
+    elif examples[0].kind == "aspects":
+        found = _aspects(model, examples)
+    elif examples[0].task:
+        found = _task(model, examples, examples[0].task)
     else:
-        found = _sentiment(model, [e for e in examples if e.label in LABELS])
+        found = _sentiment(model, examples)
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu
     if "skipped" in found:
         return {"name": labelled.name, "n": 0} | found
@@ -38,57 +40,58 @@ def evaluate(model: SentimentModel, labelled: LabelledSet) -> Report:
 
 
 def _sentiment(model: SentimentModel, examples: list[Example]) -> Report:
-    if not examples:
-        return {"skipped": "no row has the label negative, neutral or positive"}
     labels = np.array([LABELS.index(str(example.label)) for example in examples])
     shares = model.predict([example.text for example in examples])
-    if NEUTRAL not in labels:  # two classes: the third probability is left out
+    absent = [number for number in range(len(LABELS)) if number not in labels]
+    if NEUTRAL in absent or len(absent) == 1:  # two classes: the third probability is left out
         shares = shares.copy()
-        shares[:, NEUTRAL] = 0
+        shares[:, NEUTRAL if NEUTRAL in absent else absent[0]] = 0
         shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1e-12)
-    return {"kind": "sentiment"} | _scores(labels, shares, LABELS) | _by_language(examples, labels, shares)
+    guesses, sureness = shares.argmax(axis=1), shares.max(axis=1)
+    found = _scores(labels, guesses, sureness, LABELS)
+    return {"kind": "sentiment"} | found | _by_language(examples, labels, guesses, sureness)
 
 
-def _scores(labels: metrics.Labels, shares: metrics.Shares, names: Sequence[str]) -> Report:
-    guesses = shares.argmax(axis=1)
+def _scores(
+    labels: metrics.Labels, guesses: metrics.Labels, sureness: metrics.Shares, names: Sequence[str]
+) -> Report:
     per_class = metrics.class_scores(labels, guesses, names)
+    right = labels == guesses
     return {
         "n": len(labels),
-        "accuracy": float((labels == guesses).mean()),
+        "accuracy": float(right.mean()),
         "macro_f1": float(np.mean([one["f1"] for one in per_class.values()])),
         "macro_recall": float(np.mean([one["recall"] for one in per_class.values()])),
         "per_class": per_class,
-        "ece": metrics.calibration_error(labels, shares),
-        "abstention": metrics.abstention(labels, shares),
+        "ece": metrics.calibration_error(right, sureness),
+        "abstention": metrics.abstention(right, sureness),
     }
 
 
-def _by_language(examples: list[Example], labels: metrics.Labels, shares: metrics.Shares) -> Report:
+def _by_language(
+    examples: list[Example], labels: metrics.Labels, guesses: metrics.Labels, sureness: metrics.Shares
+) -> Report:
     langs = np.array([example.lang for example in examples])
     if len(set(langs)) < 2:
         return {}
-    kept = ("n", "accuracy", "macro_f1")
-    scores = {lang: _scores(labels[langs == lang], shares[langs == lang], LABELS) for lang in sorted(set(langs))}
-    return {"languages": {lang: {key: one[key] for key in kept} for lang, one in scores.items()}}
+    found = {}
+    for lang in sorted(set(langs)):
+        rows = langs == lang
+        one = _scores(labels[rows], guesses[rows], sureness[rows], LABELS)
+        found[str(lang)] = {key: one[key] for key in ("n", "accuracy", "macro_f1")}
+    return {"languages": found}
 
 
-def _task(model: SentimentModel, examples: list[Example]) -> Report:
+def _task(model: SentimentModel, examples: list[Example], task: str) -> Report:
     """A binary label: the head's own threshold decides, AUC needs none."""
-    task = next(example.task for example in examples if example.task)
     name = TASKS.get(task, task)
     if name not in BINARY or not isinstance(model, OnnxModel) or not model.has_heads:
         return {"skipped": f"the model has no head for the task {task!r}"}
     labels = np.array([int(example.label or 0) for example in examples])
     scores = np.array([one.binary[BINARY.index(name)] for one in model.read([e.text for e in examples])])
-    said = scores >= model.card.thresholds.get(name, 0.5)
-    # probabilities of 0 and 1 whose middle is the threshold, so that the curve answers what the model answers
-    shares = np.stack([1 - scores, scores], axis=1).astype(np.float32)
-    right = float((said & (labels == 1)).sum())
-    found = _scores(labels, shares, ("0", "1"))
-    found["accuracy"] = float((said == labels).mean())
-    found["per_class"] = metrics.class_scores(labels, said.astype(np.int64), ("0", "1"))
-    found["macro_f1"] = float(np.mean([one["f1"] for one in found["per_class"].values()]))
-    f1 = metrics.f1(right, float(said.sum()), float((labels == 1).sum()))
+    said = (scores >= model.card.thresholds.get(name, 0.5)).astype(np.int64)
+    found = _scores(labels, said, np.where(said, scores, 1 - scores), ("0", "1"))
+    f1 = metrics.f1(float((said & labels).sum()), float(said.sum()), float(labels.sum()))
     return {"kind": "binary", "task": task, "head": name} | found | {"f1": f1, "auc": metrics.auc(labels, scores)}
 
 

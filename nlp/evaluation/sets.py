@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import gzip
 import io
+import math
+import os
+import re
+import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from index import foreign_json
+from index.documents import SENTIMENTS
 from index.errors import EarshotError
 
 SPLITS = ("test", "dev")  # of a folder with several files: the first of these
-SUFFIXES = (".jsonl", ".json", ".csv", ".jsonl.gz", ".json.gz", ".csv.gz")
+_ENDING = re.compile(r"\.(jsonl?|csv)(\.gz)?$", re.IGNORECASE)
+_GZIP, _MARK = b"\x1f\x8b", b"\xef\xbb\xbf"
+_MOODS = tuple(name for name in SENTIMENTS if name != "unsure")
+_POLARITIES = {"negative": -1, "neutral": 0, "positive": 1}
 
 
 class DataError(EarshotError):
@@ -32,9 +42,16 @@ class Example(msgspec.Struct, frozen=True):
     task: str | None = None
     aspects: dict[str, int] | None = None
 
+    @property
+    def kind(self) -> str | None:
+        """What its label is of: "aspects", its task or "sentiment"; None without a label."""
+        if self.aspects is not None:
+            return "aspects"
+        return None if self.label is None else self.task or "sentiment"
+
 
 class LabelledSet(msgspec.Struct, frozen=True):
-    """A set by name with its examples."""
+    """A set by name with its examples, whose labels are of one kind."""
 
     name: str
     examples: list[Example]
@@ -42,24 +59,33 @@ class LabelledSet(msgspec.Struct, frozen=True):
 
 def read(path: Path) -> LabelledSet:
     """The set of a file, or of a folder (its name is the set's). Raises DataError."""
-    if not path.exists():
-        raise DataError(f"{path} does not exist: give a .jsonl or .csv file, plain or .gz, or a folder with one")
-    file = _file_of(path) if path.is_dir() else path
-    name = path.name if path.is_dir() else _name_of(file)
     try:
-        examples = [example for _, example in _examples(file)]
-    except (ValueError, csv.Error) as error:
+        if not path.exists():
+            raise DataError(
+                f"{path} does not exist: give a .jsonl or .csv file, plain or .gz, or a folder with one"
+            )
+        file = _file_of(path) if path.is_dir() else path
+        examples = list(_examples(file))
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    except csv.Error as error:
         raise DataError(f"{file} cannot be taken apart: {error}") from error
     if not examples:
         raise DataError(f"{file} holds no labelled text")
-    return LabelledSet(name, examples)
+    kinds = dict.fromkeys(example.kind for example in examples if example.kind)
+    if len(kinds) > 1:
+        raise DataError(
+            f"{file} has labels of several kinds ({', '.join(kinds)}): give each a file of its own, as"
+            " `earshot corrections --export FOLDER` does"
+        )
+    return LabelledSet(_folder_name(path) if path.is_dir() else _name_of(file), examples)
 
 
 def _file_of(folder: Path) -> Path:
-    files = sorted(file for file in folder.iterdir() if file.name.endswith(SUFFIXES))
+    files = sorted(file for file in folder.iterdir() if _ENDING.search(file.name) and file.is_file())
     for split in SPLITS:
         for file in files:
-            if file.name.partition(".")[0] == split:
+            if _stem(file) == split:
                 return file
     if len(files) != 1:
         raise DataError(f"{folder} has {len(files)} data files: name one test.jsonl, or give the file itself")
@@ -68,21 +94,32 @@ def _file_of(folder: Path) -> Path:
 
 def _name_of(file: Path) -> str:
     """The file's own name; of "dev.jsonl.gz" and the like that of its folder."""
-    stem = file.name.partition(".")[0]
-    return file.resolve().parent.name if stem in (*SPLITS, "train") else stem
+    return _folder_name(file.parent) if _stem(file) in (*SPLITS, "train") else _stem(file)
 
 
-def _examples(file: Path) -> Iterator[tuple[int, Example]]:
+def _stem(file: Path) -> str:
+    ending = _ENDING.search(file.name)
+    return file.name[: ending.start()] if ending else file.stem
+
+
+def _folder_name(folder: Path) -> str:
+    """Also of "." and "..", and of a link the link's own."""
+    return os.path.basename(os.path.abspath(folder))
+
+
+def _examples(file: Path) -> Iterator[Example]:
+    raw = file.read_bytes()
+    raw = (gzip.decompress(raw) if raw.startswith(_GZIP) else raw).removeprefix(_MARK)
     try:
-        raw = file.read_bytes()
-        raw = gzip.decompress(raw) if file.name.endswith(".gz") else raw
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{file} cannot be read: {error}") from error
-    for number, record in _csv(raw) if ".csv" in file.name else _lines(raw):
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} is not in UTF-8 (byte {error.start + 1}): save it as UTF-8") from error
+    ending = _ENDING.search(file.name)
+    for number, record in _csv(text) if ending and ending[1].lower() == "csv" else _lines(raw):
         try:
-            values = msgspec.json.decode(record) if isinstance(record, bytes) else record
-            yield number, msgspec.convert(values, Example)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            row = foreign_json.decode(record) if isinstance(record, bytes) else record
+            yield msgspec.convert(_checked(row) if isinstance(row, dict) else row, Example)
+        except (msgspec.MsgspecError, ValueError) as error:
             raise DataError(f'{file}, line {number}: {error}. A line is {{"text": ..., "label": ...}}') from error
 
 
@@ -90,19 +127,59 @@ def _lines(raw: bytes) -> Iterator[tuple[int, bytes]]:
     return ((number, line) for number, line in enumerate(raw.splitlines(), 1) if line.strip())
 
 
-def _csv(raw: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
-    text = io.StringIO(raw.decode("utf-8-sig", "replace"), newline="")
-    for number, cells in enumerate(csv.DictReader(text), 2):
-        yield (
-            number,
-            {name: _cell(name, value) for name, value in cells.items() if name and value not in (None, "")},
-        )
+def _csv(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Rows by their header's names. `strict`: a quote that is never closed would swallow the rows after it."""
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # JSON lines have no limit either
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]
+    for cells in rows:
+        row = {name: cell for name, cell in cells.items() if name == "text" or (name and cell)}
+        if "label" not in cells and "aspects" in cells:
+            row.setdefault("aspects", {})  # nothing is spoken of
+        yield rows.line_num, row
 
 
-def _cell(name: str, value: str) -> Any:
-    """In CSV a task's label is text, aspects are `name:-1;name:1` or `name:negative;...`."""
-    if name == "aspects":
-        pairs = [pair.rpartition(":") for pair in value.split(";") if pair]
-        words = {"negative": -1, "neutral": 0, "positive": 1}
-        return {key: words[polarity] if polarity in words else int(polarity) for key, _, polarity in pairs}
-    return int(value) if name == "label" and value in ("0", "1") else value
+def _checked(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with label and polarities in the one form they have here. Raises ValueError when they have none."""
+    task = str(row.get("task") or "").strip().lower() or None
+    label, aspects = row.get("label"), row.get("aspects")
+    if isinstance(label, str):
+        label = label.strip().lower() or None
+    if label is not None and task:
+        label = _number(label, (0, 1), f"the label of task {task!r}")
+    elif label is not None and label not in _MOODS:
+        raise ValueError(f"the label {label!r} is none of {', '.join(_MOODS)}")
+    if isinstance(aspects, str):
+        aspects = _aspects(aspects.strip())
+    if isinstance(aspects, dict):
+        aspects = {str(name).strip(): _polarity(value, name) for name, value in aspects.items()}
+    return {**row, "lang": row.get("lang") or "und", "task": task, "label": label, "aspects": aspects}
+
+
+def _aspects(cell: str) -> Any:
+    """A cell of CSV: `name:-1;name:1`, `name:negative;...`, or as JSON has it."""
+    if not cell.startswith("{"):
+        return {
+            name: value for name, _, value in (pair.rpartition(":") for pair in cell.split(";") if pair.strip())
+        }
+    try:
+        return ast.literal_eval(cell)  # what JSON and pandas write
+    except (SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        raise ValueError(f"the aspects {cell[:60]!r} cannot be read") from error
+
+
+def _polarity(value: Any, name: str) -> int:
+    said = value.strip().lower() if isinstance(value, str) else value
+    return _POLARITIES[said] if said in _MOODS else _number(said, (-1, 0, 1), f"the polarity of {name!r}")
+
+
+def _number(value: Any, allowed: Sequence[int], what: str) -> int:
+    """A whole number, also as text or as 1.0: a table with gaps writes it so."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if number not in allowed:
+        raise ValueError(f"{what} is {value!r}, none of {', '.join(map(str, allowed))}")
+    return int(number)
