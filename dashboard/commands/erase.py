@@ -62,9 +62,11 @@ def _customer(parts: Parts, customer: str, accounts: bool, **who: str) -> dict[s
     from index.crm.customers import Customers
     from index.query import MentionQuery
 
-    linked = list(Customers(parts.settings, parts.records).erase(customer, **who))
-    _linker(parts).mirror()
+    linked = sorted(link.author_id for link in _linker(parts).links(customer_id=customer))
+    # The accounts first: when one cannot be erased now, the customer still tells the next run which they are.
     report = _accounts(parts, linked if accounts else [], **who)
+    Customers(parts.settings, parts.records).erase(customer, **who)
+    _linker(parts).mirror()
     left = parts.store.count(MentionQuery(customers=(customer,)))
     return {"authors": linked, "mentions": report["mentions"], "left": report["left"] + left}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -81,22 +82,30 @@ class BadRow(Document, frozen=True, kw_only=True):
 
 
 class CustomerFile(msgspec.Struct, frozen=True, kw_only=True):
-    """`columns` maps each header that was understood to its field. `rows` streams once."""
+    """`columns` maps each header that was understood to its field. `rows` streams once, through every sheet that
+    has the fields of the first one; `others` are sheets about customers that have not: orders, perhaps."""
 
     columns: dict[str, str]
     rows: Iterator[CustomerRow | BadRow]
+    others: tuple[str, ...] = ()
 
 
 def read_customers(path: Path, zone: str) -> CustomerFile:
     """Open an export; naive times are local to `zone`. Raises ImportFileError (E_NO_HEADER: no sheet has a
     row that names a customer number), and while streaming what `read_table` raises."""
-    first = read_table(path)
-    for sheet in first.sheets or (None,):
-        table = first if sheet == first.sheet else read_table(path, sheet)
-        header = _find_header(table)
-        if header:
-            names = {str(cell): field for cell, field in zip(*header, strict=True) if field}
-            return CustomerFile(columns=names, rows=_read_rows(table, header[1], zone))
+    found = {
+        sheet: header
+        for sheet in read_table(path).sheets or (None,)
+        if (header := _find_header(read_table(path, sheet)))
+    }
+    if found:
+        cells_of_first, fields = next(iter(found.values()))
+        alike = [sheet for sheet, (_, theirs) in found.items() if _known(theirs) == _known(fields)]
+        return CustomerFile(
+            columns={str(cell): field for cell, field in zip(cells_of_first, fields, strict=True) if field},
+            rows=chain.from_iterable(_rows_of_sheet(path, sheet, zone) for sheet in alike),
+            others=tuple(sheet for sheet in found if sheet and sheet not in alike),
+        )
     raise ImportFileError(
         "E_NO_HEADER",
         f"{path.name} has no header row with a customer number (客户编号, 会员号, customer_id)"
@@ -113,6 +122,16 @@ def _find_header(table: Table) -> tuple[list[Any], list[str | None]] | None:
         if row.number >= HEADER_WITHIN:
             return None
     return None
+
+
+def _known(fields: list[str | None]) -> set[str | None]:
+    return set(fields) - {None}
+
+
+def _rows_of_sheet(path: Path, sheet: str | None, zone: str) -> Iterator[CustomerRow | BadRow]:
+    table = read_table(path, sheet)
+    if header := _find_header(table):
+        yield from _read_rows(table, header[1], zone)
 
 
 def _fields(header: list[Any]) -> list[str | None]:
@@ -147,7 +166,7 @@ def _read_rows(table: Table, fields: list[str | None], zone: str) -> Iterator[Cu
             try:
                 yield read_row(row.number, values, zone)
             except ValueError as error:
-                yield _bad(row, str(error), table.sheet)
+                yield _bad(row, _without_contacts(str(error)), table.sheet)
 
 
 def _bad(row: Row, reason: str, sheet: str | None) -> BadRow:
@@ -157,7 +176,11 @@ def _bad(row: Row, reason: str, sheet: str | None) -> BadRow:
 def redacted(row: Any) -> bytes:
     """A row as JSON without contact data: the quarantine is no place for it, the file itself still has it."""
     text = msgspec.json.encode(row, enc_hook=str).decode()
-    return _CONTACT.sub(lambda found: f"{found[0][:3]}****", text).encode()
+    return _without_contacts(text).encode()
+
+
+def _without_contacts(text: str) -> str:
+    return _CONTACT.sub(lambda found: f"{found[0][:3]}****", text)
 
 
 def read_row(number: int, values: dict[str, Any], zone: str) -> CustomerRow:

@@ -78,7 +78,7 @@ class Customers:
                 for row in rows:
                     new = self._merged(old.get(row.id), row)
                     tally.outcome(row.id, self._put(transaction, old.get(row.id), new, erased))
-        return tally.report(file.columns)
+        return tally.report(file.columns, file.others)
 
     def upsert(self, customers: Sequence[Customer]) -> ImportReport:
         """Write whole customers; unchanged ones are not touched, erased ones stay away."""
@@ -243,7 +243,7 @@ class _Tally:
         self._bad: list[BadRow] = []
         self._left_out: dict[str, list[int]] = {}
         self._changed: list[str] = []
-        self._seen: dict[str, tuple[int, int]] = {}
+        self._seen: dict[str, tuple[int, int]] = {}  # fingerprint and row number of each customer
 
     def sort_out(self, rows: Iterator[CustomerRow | BadRow]) -> Iterator[CustomerRow]:
         """The rows to write. A customer number that comes again with other data is a bad row: whichever was
@@ -254,8 +254,9 @@ class _Tally:
                 self._bad.append(row)
                 continue
             fingerprint = hash(msgspec.json.encode(row.fields))
-            first, known = self._seen.setdefault(row.id, (row.number, fingerprint))
-            if first == row.number:
+            known, first = self._seen.get(row.id, (None, row.number))
+            if known is None:
+                self._seen[row.id] = (fingerprint, row.number)
                 for kind in row.left_out:
                     self._left_out.setdefault(kind, []).append(row.number)
                 yield row
@@ -270,8 +271,9 @@ class _Tally:
         if outcome in ("inserted", "updated"):
             self._changed.append(customer_id)
 
-    def report(self, columns: dict[str, str]) -> ImportReport:
-        warnings = tuple(
+    def report(self, columns: dict[str, str], others: Sequence[str] = ()) -> ImportReport:
+        unread = tuple(f"sheet {name} has other columns than the first one and was not read" for name in others)
+        warnings = unread + tuple(
             f"{len(rows)} × {kind} cannot be read and was left out, first in row {rows[0]}"
             for kind, rows in self._left_out.items()
         )

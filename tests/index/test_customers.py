@@ -97,6 +97,24 @@ def test_a_workbook_is_read_from_whichever_sheet_has_customers(tmp_path, custome
     assert [(bad.place, "E_ID_PRECISION" in bad.reason) for bad in report.bad] == [("会员, row 4", True)]
 
 
+def test_every_sheet_of_customers_is_read_and_one_of_something_else_is_named(tmp_path, customers):
+    book = openpyxl.Workbook()
+    book.active.append(["会员号", "姓名"])
+    book.active.append([1, "王小明"])
+    for title, header, rows in (
+        ("二店", ["姓名", "会员号"], [["王小明", 1], ["李娜", 2]]),
+        ("订单", ["会员号", "消费金额"], [[1, 5], [1, 7]]),
+        ("说明", ["本表由系统导出"], []),
+    ):
+        sheet = book.create_sheet(title)
+        for row in (header, *rows):
+            sheet.append(row)
+    book.save(tmp_path / "crm.xlsx")
+    report = customers.import_customers(tmp_path / "crm.xlsx")
+    assert (report.read, report.inserted, report.duplicate, report.bad) == (3, 2, 1, ())
+    assert report.warnings == ("sheet 订单 has other columns than the first one and was not read",)
+
+
 def test_importing_again_writes_nothing_and_a_changed_row_only_itself(bring, records):
     bring(ZH)
     before = records.all("SELECT id, document FROM customers ORDER BY id")
@@ -121,7 +139,7 @@ def test_bad_rows_are_reported_with_number_and_reason_and_the_good_ones_go_on(br
         "1,王,13800138000,3\n"
         ",李,13900139000,1\n"
         "3,张,123,2\n"
-        "4,赵,,很多\n"
+        "4,赵,,139-0013-9000\n"
         '5,"钱,1\n'
         "合计,,,9\n"
         "1,王,13800138000,3\n"
@@ -136,6 +154,7 @@ def test_bad_rows_are_reported_with_number_and_reason_and_the_good_ones_go_on(br
         (9, "customer number stands in row 2 already, with other data"),
     ]
     assert report.warnings == ("1 × phone cannot be read and was left out, first in row 4",)
+    assert report.bad[1].reason == "orders: '139****' is not a number", "a reason is shown and logged"
     assert not any(b"13900139000" in bad.raw or b"13800138000" in bad.raw for bad in report.bad)
 
 
