@@ -24,10 +24,18 @@ class HuggingFaceSentiment:
         torch, transformers = _import_torch()
         try:
             self._tokenizer = transformers.AutoTokenizer.from_pretrained(ref)
-            model = transformers.AutoModelForSequenceClassification.from_pretrained(ref, dtype=torch.float32)
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            reason = str(error).strip().splitlines()[0]
+            model, told = transformers.AutoModelForSequenceClassification.from_pretrained(
+                ref, dtype=torch.float32, output_loading_info=True
+            )
+        except Exception as error:  # of a damaged folder every part of transformers raises errors of its own
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ModelError(f"no text-classification model can be loaded from {ref!r}: {reason}") from error
+        if told["missing_keys"]:  # transformers would answer with random numbers in their place
+            missing = ", ".join(sorted(told["missing_keys"])[:3])
+            raise ModelError(f"{ref!r} is no trained text-classification model: it has no weights {missing}")
+        if len(self._tokenizer) <= len(self._tokenizer.all_special_ids):
+            raise ModelError(f"{ref!r} has no tokenizer: every word would be unknown to it")
+        _agree_on_padding(self._tokenizer, model.config)
         self._places = sentiment_places(model.config.id2label, getattr(model.config, "problem_type", None), ref)
         self._torch, self._model = torch, model.eval()
         self._max_tokens = _token_limit(self._tokenizer, model.config)
@@ -56,6 +64,14 @@ class HuggingFaceSentiment:
         with self._lock, self._torch.inference_mode():
             shares: npt.NDArray[np.float32] = self._model(**inputs).logits.softmax(-1).numpy()
         return shares
+
+
+def _agree_on_padding(tokenizer: Any, config: Any) -> None:
+    """Models that only ever wrote text name no padding, which a batch of texts needs."""
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if getattr(config, "pad_token_id", None) is None:
+        config.pad_token_id = tokenizer.pad_token_id
 
 
 def _token_limit(tokenizer: Any, config: Any) -> int:

@@ -19,7 +19,7 @@ class _Config(msgspec.Struct):
     """The parts of config.json that are read."""
 
     id2label: dict[int, str] = {}
-    max_position_embeddings: int = MAX_TOKENS
+    max_position_embeddings: int | None = None
 
 
 class OnnxClassifier:
@@ -39,14 +39,27 @@ class OnnxClassifier:
             raise ModelError(f"{tokenizer} cannot be read: {error}") from error
         self._tokenizer.no_padding()
         # RoBERTa's positions start after the padding id: two of them are never used for text
-        self._tokenizer.enable_truncation(max(2, min(config.max_position_embeddings - 2, MAX_TOKENS)))
+        places = config.max_position_embeddings or MAX_TOKENS
+        self._tokenizer.enable_truncation(max(2, min(places - 2, MAX_TOKENS)))
         self._session = open_session(file)
         self._inputs = {
             node.name: np.int32 if "int32" in node.type else np.int64 for node in self._session.get_inputs()
         }
+        self._check(ref)
         self.name = file.parent.name
         self.version = digest(file, tokenizer, labels)
         self.unsure_below = UNSURE_BELOW
+
+    def _check(self, ref: Path) -> None:
+        """Raises ModelError when the graph wants other inputs or its answer is not one logit a label."""
+        try:
+            shape = self._shares("").shape
+        except Exception as error:  # ONNX Runtime's errors have no base of their own
+            raise ModelError(f"{ref} cannot be run with its tokenizer: {error}") from error
+        if shape != (len(self._places),):
+            raise ModelError(
+                f"config.json names {len(self._places)} labels, but {ref} answers {list(shape)} numbers"
+            )
 
     def predict(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         result = np.zeros((len(texts), 3), np.float32)

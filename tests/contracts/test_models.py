@@ -223,6 +223,61 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
         load_model(str(tmp_path))
 
 
+def test_an_encoder_that_never_learnt_to_classify_is_refused(tmp_path: Path) -> None:
+    """transformers gives it a classifier of random numbers, which would be taken for the model's answers."""
+    transformers = pytest.importorskip("transformers")
+    folder = small_bert(tmp_path / "encoder")
+    encoder = transformers.BertModel.from_pretrained(folder)
+    encoder.save_pretrained(folder)
+    with pytest.raises(ModelError, match=r"classifier\."):
+        load_model(str(folder))
+
+
+def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
+    folder = small_bert(tmp_path / "small-bert")
+    for file in (*folder.glob("tok*"), *folder.glob("vocab*")):
+        file.unlink()
+    with pytest.raises(ModelError, match="tokenizer"):
+        load_model(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("damaged", "content"),
+    [("model.safetensors", b"x" * 100), ("config.json", b"[]"), ("config.json", None)],
+    ids=["weights", "config", "another size"],
+)
+def test_a_damaged_hugging_face_folder_is_a_clear_error(
+    tmp_path: Path, damaged: str, content: bytes | None
+) -> None:
+    folder = small_bert(tmp_path / "small-bert")
+    config = (folder / damaged).read_bytes()
+    (folder / damaged).write_bytes(content or config.replace(b'"hidden_size": 32', b'"hidden_size": 64'))
+    with pytest.raises(ModelError, match="small-bert"):
+        load_model(str(folder))
+
+
+def test_a_model_that_names_no_padding_reads_several_texts(tmp_path: Path) -> None:
+    folder = small_bert(tmp_path / "small-bert")
+    transformers = pytest.importorskip("transformers")
+    config = transformers.GPT2Config(
+        vocab_size=300, n_embd=32, n_layer=1, n_head=2, n_positions=64, bos_token_id=None, eos_token_id=None,
+        id2label={0: "negative", 1: "positive"}, label2id={"negative": 0, "positive": 1},
+    )  # fmt: skip
+    transformers.GPT2ForSequenceClassification(config).save_pretrained(folder)
+    model = load_model(str(folder))
+    together = model.predict(["hello", "a longer one"])
+    np.testing.assert_allclose(together[:1], model.predict(["hello"]), atol=1e-5)
+
+
+def test_an_onnx_file_with_another_number_of_labels_is_refused(tmp_path: Path) -> None:
+    ref = as_onnx(small_bert(tmp_path / "small-bert"))
+    labels = ref.with_name("config.json")
+    config = json.loads(labels.read_text("utf-8")) | {"id2label": {"0": "negative", "1": "positive"}}
+    labels.write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(ModelError, match="2 labels"):
+        load_model(str(ref))
+
+
 def test_without_torch_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ModelError, match=r"earshot\[torch\]"):
