@@ -103,6 +103,13 @@ def test_a_channel_that_is_set_up_wrong_says_what_to_do(desk, channel, reason):
         open_channel(channel, home.settings)
 
 
+@pytest.mark.parametrize("url", ["https://me:hunter2@[::1", "https://me:hunter2/@host/"])
+def test_a_secret_in_an_address_that_is_none_is_never_told(desk, url):
+    with pytest.raises(SettingsError) as told:
+        open_channel(Channel(name="x", type="webhook", url=url, secret_env="OPS_SECRET"), desk().settings)
+    assert "hunter2" not in str(told.value)
+
+
 def test_a_channel_set_up_wrong_waits_for_a_person_and_says_why_on_the_desk(desk):
     home = desk(Channel(name="ops", type="webhook", url="https://example.com"))
     home.hear(complaint("1"))

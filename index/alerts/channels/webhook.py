@@ -167,8 +167,10 @@ def _checked_url(channel: ChannelSettings) -> str:
         parts = urlsplit(url)
         host = parts.hostname
         httpx.URL(url)
-    except (ValueError, httpx.InvalidURL) as error:
-        raise SettingsError(f"[[channels]] {channel.name!r}: {url!r} is no address: {error}") from error
+    except (ValueError, httpx.InvalidURL):
+        raise SettingsError(
+            f"[[channels]] {channel.name!r}: url is no address. Write one such as https://hooks.example.com/earshot."
+        ) from None  # the address, or what is wrong with it, may hold a secret
     if not host or parts.scheme not in ("http", "https"):
         raise SettingsError(f'[[channels]] {channel.name!r}: a webhook needs url = "https://...".')
     if parts.scheme == "http" and not _is_local(url):
