@@ -85,6 +85,12 @@ class Desk:
         """A page wrote something: forget the kept answers at once."""
         self._version += 1
 
+    def close(self) -> None:
+        """When the questions under way are answered."""
+        self._pool.shutdown()
+        for part in (self.store, self.inbox, self.records):
+            part.close()
+
 
 def desk() -> Desk:
     """The handles of this installation, opened once per process and again when its settings change."""
@@ -93,7 +99,7 @@ def desk() -> Desk:
     return _open(str(home), file.stat().st_mtime if file.exists() else 0.0)
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, max_entries=1, on_release=Desk.close)
 def _open(home: str, changed_at: float) -> Desk:  # noqa: ARG001 (part of the key)
     return Desk(settings_file.load(Path(home)))
 
