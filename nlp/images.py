@@ -61,9 +61,8 @@ class Reader:
         except BrokenPipeError:
             line = b""
         if not line:
-            code = running.process.poll()
             self.close()
-            return Reading(None, "reading it took too long" if code is None else "reading it broke the reader")
+            return Reading(None, "reading it took too long" if line is None else "reading it broke the reader")
         answer = json.loads(line)
         text = answer["text"]
         return Reading(None if text is None else text[:MAX_TEXT], answer["problem"])
@@ -97,8 +96,8 @@ class Reader:
         self.close()
 
 
-def _line(answers: IO[bytes], seconds: float) -> bytes:
-    """The next line of the process; empty when it ended or did not answer in time."""
+def _line(answers: IO[bytes], seconds: float) -> bytes | None:
+    """The next line of the process; empty when it ended, None when it did not answer in time."""
     with selectors.DefaultSelector() as selector:
         selector.register(answers, selectors.EVENT_READ)
-        return answers.readline() if selector.select(seconds) else b""
+        return answers.readline() if selector.select(seconds) else None

@@ -15,6 +15,7 @@ from typing import Any
 
 SIDE = 2_000  # pixels: a larger picture is made smaller, letters of a screenshot stay readable
 MAX_SIDE, MAX_PIXELS = 30_000, 60_000_000  # a long screenshot has 1,080 x 30,000
+LEAST, SLIM = 32, 8  # pixels of a side; times as high as wide, what is wide the reader frames itself
 MEMORY = 3 << 30  # bytes of address space, most of it never touched
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 
@@ -60,6 +61,19 @@ def _read(engine: Any, data: bytes) -> str:
 
 def _parts(page: Any) -> list[Any]:
     """A long screenshot is read piece by piece, anything else as a whole of at most SIDE."""
+    return [_framed(part) for part in _pieces(page)]
+
+
+def _framed(part: Any) -> Any:
+    """Room for a letter in each direction: the reader enlarges what is thinner until a line fills the memory."""
+    from PIL import Image
+
+    frame = Image.new("RGB", (max(part.width, LEAST, part.height // SLIM), max(part.height, LEAST)), "white")
+    frame.paste(part)
+    return frame
+
+
+def _pieces(page: Any) -> list[Any]:
     if page.height > 2 * page.width and page.height > SIDE:
         width = min(page.width, SIDE)
         page = page.resize((width, page.height * width // page.width)) if width < page.width else page

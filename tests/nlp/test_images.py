@@ -6,6 +6,8 @@ import io
 import os
 import signal
 import struct
+import subprocess
+import sys
 import threading
 import time
 import zlib
@@ -30,7 +32,7 @@ from index.records import open_records
 from index.settings import Brand, Settings
 from index.stores import open_store
 from nlp.analyse import Analyser
-from nlp.images import MAX_BYTES, Reader
+from nlp.images import MAX_BYTES, Reader, Reading, _Running
 from nlp.pictures import PictureWorker, of_mention, open_queue
 from nlp.rescore import rescore
 from nlp.worker import Desk, Worker
@@ -104,6 +106,31 @@ def test_what_is_no_good_picture_is_a_problem_and_the_next_one_is_read(
     assert reading.problem
     assert reason in reading.problem
     assert reader.read(screenshot("OK")).text == "OK"
+
+
+@pytest.mark.parametrize("size", [(3000, 2), (1, 3000)])
+def test_a_line_drawn_between_two_paragraphs_says_nothing(reader: Reader, size: tuple[int, int]) -> None:
+    """Made large enough for letters it would need 3 GB."""
+    file = io.BytesIO()
+    Image.new("RGB", size, "grey").save(file, "PNG")
+    assert reader.read(file.getvalue()) == Reading("")
+
+
+def test_a_banner_and_a_long_screenshot_with_a_rest_of_a_row_are_read(reader: Reader) -> None:
+    assert reader.read(screenshot("OK 2026", size=(1900, 70))).text == "OK 2026"
+    said = reader.read(screenshot(*SAID, size=(900, 2001))).text
+    assert said is not None
+    assert SAID[0] in said
+
+
+def test_a_reader_that_ends_without_an_answer_was_not_too_slow() -> None:
+    with Reader() as opened:
+        command = [sys.executable, "-c", "import os, sys; os.close(1); sys.stdin.read()"]  # ends a little later
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert process.stdin
+        assert process.stdout
+        opened._running = _Running(process, process.stdin, process.stdout)
+        assert opened.read(b"x").problem == "reading it broke the reader"
 
 
 def test_a_reader_that_dies_is_replaced(reader: Reader) -> None:
