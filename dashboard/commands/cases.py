@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from dashboard.commands.filters import one_of
-from dashboard.commands.output import AsJson, print_json, print_table
+from dashboard.commands.output import AsJson, all_fields, print_json, print_table
 
 
 def cases(
@@ -33,7 +33,7 @@ def cases(
         states = chosen or (() if everything else OPEN)
         found = Cases(parts.settings, parts.records).list(states, limit=limit)
     if as_json:
-        print_json([{name: getattr(case, name) for name in case.__struct_fields__} for case in found])
+        print_json([all_fields(case) for case in found])
         return
     print_table(
         ("due", "state", "brand", "topic", "author", "customer", "mentions", "why"),

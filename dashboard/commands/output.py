@@ -35,6 +35,13 @@ def print_json(value: Any) -> None:
     sys.stdout.buffer.flush()
 
 
+def all_fields(value: Any) -> Any:
+    """A document with the fields that are None, which its JSON leaves out: a script may rely on every key."""
+    if isinstance(value, msgspec.Struct):
+        return {name: all_fields(getattr(value, name)) for name in value.__struct_fields__}
+    return [all_fields(each) for each in value] if isinstance(value, tuple) else value
+
+
 def progress_console() -> Console:
     """Progress and notes go to stderr, so that stdout stays clean for results."""
     from rich.console import Console

@@ -70,8 +70,10 @@ def run(
     earshot run
     earshot run --workers 2 --no-open
     """
+    from dashboard.commands.parts import configure_log
     from index.settings import load
 
+    configure_log()
     settings = load()
     host, port = host or settings.desk_host, port or settings.desk_port
     desk = desk_command(host, port, open_browser)

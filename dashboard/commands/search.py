@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dashboard.commands.filters import Filters, QueryText, build_query
-from dashboard.commands.output import AsJson, one_line, print_json
+from dashboard.commands.output import AsJson, all_fields, one_line, print_json
 
 if TYPE_CHECKING:
     from index.documents import Record
@@ -82,20 +82,15 @@ def as_line(record: Record) -> dict[str, Any]:
         "text": mention.full_text,
         "published_at": mention.published_at,
         "lang": analysis.lang,
-        "author": _all_fields(mention.author) if mention.author else None,
+        "author": all_fields(mention.author),
         "brands": mention.brands,
         "sentiment": record.sentiment,
         "probabilities": analysis.probabilities,
-        "aspects": [_all_fields(aspect) for aspect in analysis.aspects],
+        "aspects": all_fields(analysis.aspects),
         "intents": analysis.intents,
         "koc": record.koc,
         "customer_id": record.customer_id,
     }
-
-
-def _all_fields(document: Any) -> dict[str, Any]:
-    """With the fields that are None: a script may rely on every key."""
-    return {name: getattr(document, name) for name in document.__struct_fields__}
 
 
 def _print_hit(hit: Hit) -> None:

@@ -115,6 +115,8 @@ def test_cases_of_recent_complaints_are_listed(earshot: Earshot, branded: Path, 
     assert case["state"] == "new"
     assert case["brand"] == "青芽茶町"
     assert case["mention_ids"] == ["weibo:9"]
+    assert (case["author"]["url"], case["author"]["followers"]) == (None, 500_000), "unknown is null, not absent"
+    assert set(case["history"][0]) == {"at", "by", "action", "detail"}
     assert earshot("cases", "--state", "closed", "--json").json == []
     assert "大号" in earshot("cases").out
 

@@ -69,6 +69,20 @@ def test_on_a_new_machine_the_desk_comes_up_without_a_question_or_an_advertiseme
         desk.wait()
 
 
+def test_that_a_part_died_is_told_on_stderr_and_stdout_stays_clean(tmp_path: Path) -> None:
+    environment = {**os.environ, "EARSHOT_HOME": str(tmp_path), "EARSHOT_MODEL": str(tmp_path / "no-model")}
+    command = [sys.executable, "-m", "dashboard.cli", "run", "--no-open", "--port", str(servers.free_port())]
+    out, err = tmp_path / "out", tmp_path / "err"
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        parts = subprocess.Popen(command, env=environment, stdout=stdout, stderr=stderr)
+    try:
+        until(lambda: "a part died" in out.read_text() + err.read_text())
+    finally:
+        parts.send_signal(signal.SIGTERM)
+        parts.wait(120)
+    assert "a part died" not in out.read_text()
+
+
 def answers(url: str) -> bool:
     try:
         urllib.request.urlopen(url, timeout=2).close()
