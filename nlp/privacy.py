@@ -80,10 +80,22 @@ def find(text: str) -> list[Found]:
     taken = bytearray(len(text))
     for rule in RULES:
         for one in rule(shadow):
-            if not any(taken[one.start : one.end]):
-                taken[one.start : one.end] = b"\x01" * (one.end - one.start)
-                found.append(one)
+            for part in _untaken(one, shadow, taken):
+                taken[part.start : part.end] = b"\x01" * (part.end - part.start)
+                found.append(part)
     return sorted(found)
+
+
+def _untaken(one: Found, text: str, taken: bytearray) -> list[Found]:
+    """It, unless an earlier rule has some of it. An address that holds a phone is still one on both sides of it."""
+    if not any(taken[one.start : one.end]):
+        return [one]
+    if one.kind != "address":
+        return []
+    free = "".join("\0" if taken[at] else text[at] for at in range(one.start, one.end))
+    return [
+        Found(one.start + m.start(), one.start + m.end(), "address") for m in re.finditer(r"\w[^\0]*(?<=\w)", free)
+    ]
 
 
 def _suspicious(text: str) -> bool:
