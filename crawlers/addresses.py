@@ -24,7 +24,7 @@ def origin_of(url: str) -> str:
     """Scheme, host and port, such as "https://example.com:443". Raises SourceError for anything but http(s)."""
     try:
         parts = urlsplit(url)
-        port = parts.port or _PORTS.get(parts.scheme)
+        port = (parts.port or _PORTS[parts.scheme]) if parts.scheme in _PORTS else None
     except ValueError as error:
         raise SourceError(f"{url[:200]!r} is not an address: {error}") from error
     if port is None or not parts.hostname:

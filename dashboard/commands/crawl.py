@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+from collections.abc import Container
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,6 +44,8 @@ def crawl(
         if metrics is not None:
             parts.offer_metrics(metrics)
         totals, errors = gather(parts, once)
+    if once:
+        _tell_left_out(parts, totals)
     if as_json:
         print_json({name: {**_facts(counts), "error": errors.get(name)} for name, counts in totals.items()})
     elif once:
@@ -51,6 +54,17 @@ def crawl(
             typer.echo(f"{name}: {facts}" + (f" - {one_line(errors[name])}" if name in errors else ""))
     if once and errors and len(errors) == len(totals):
         raise SettingsError(f"No source answered. The first said: {next(iter(errors.values()))}")
+
+
+def _tell_left_out(parts: Parts, asked: Container[str]) -> None:
+    left_out = [one.name for one in parts.settings.sources if one.enabled and one.name not in asked]
+    if left_out:
+        names = ", ".join(one_line(name) for name in left_out)
+        progress_console().print(
+            f"Not asked, as they rest after trouble or are read by another process: {names}. See: earshot status",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def gather(parts: Parts, once: bool) -> tuple[dict[str, Counts], dict[str, str]]:

@@ -155,6 +155,7 @@ def _hint_no_brands(parts: Parts) -> None:
         f"No [[brands]] in {parts.settings.home / 'earshot.toml'}: every row is kept and belongs to no brand. "
         "Name your brands there (earshot init writes an example) and import again.",
         markup=False,
+        soft_wrap=True,
     )
 
 

@@ -32,7 +32,10 @@ _log = log.get("inbox")
 def server_of(settings: Settings) -> Server:
     """The server that `settings.inbox` names; nothing is asked of it yet. `?prefix=NAME` in the address lets
     several installations share one database. Raises SettingsError."""
-    address = urlsplit(settings.inbox)
+    try:
+        address = urlsplit(settings.inbox)
+    except ValueError as error:
+        raise SettingsError(f"inbox: {error}. Write redis://HOST:6379/0.") from error
     if address.password:
         raise SettingsError(
             f"inbox: a password never stands in an address. Write {address.scheme}://{address.hostname} and put "

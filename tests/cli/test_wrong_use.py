@@ -100,3 +100,15 @@ def test_files_whose_names_are_in_gbk_are_imported(earshot: Earshot, branded: Pa
     assert earshot("customers", customers, "--json").json["bad"] == 1
     kept = {entry["source"] for entry in earshot("replay", "--json").json}
     assert kept == {"file:导出.csv", "customers:会员.csv"}
+
+
+def test_a_source_that_rests_is_named_when_it_is_not_asked(home: Path) -> None:
+    (home / "earshot.toml").write_text(
+        '[[sources]]\nname = "news"\nplatform = "rss_news"\noptions = { url = "http://127.0.0.1:1/feed" }\n',
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "dashboard.cli", "crawl", "--once", "--json"]
+    assert subprocess.run(command, capture_output=True).returncode == 1
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert (again.returncode, again.stdout) == (0, "{}\n")
+    assert again.stderr.startswith("Not asked, as they rest after trouble or are read by another process: news.")

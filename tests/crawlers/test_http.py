@@ -196,7 +196,9 @@ def test_what_counts_as_public(address: str, public: bool) -> None:
     assert is_public(ip_address(address)) is public
 
 
-@pytest.mark.parametrize("url", ["", "x", "//a", "http://", "http://a:99999/", "javascript:1", "http://[::1"])
+@pytest.mark.parametrize(
+    "url", ["", "x", "//a", "http://", "http://a:99999/", "javascript:1", "http://[::1", "ftp://a:21/"]
+)
 def test_what_is_no_web_address(url: str) -> None:
     with pytest.raises(SourceError):
         origin_of(url)

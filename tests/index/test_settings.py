@@ -102,6 +102,11 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_an_address_of_the_inbox_that_is_none_says_how_to_write_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="Write redis://HOST"):
+        open_inbox(Settings(home=tmp_path, inbox="redis://[x"))
+
+
 @pytest.mark.parametrize(
     "address",
     [
