@@ -6,7 +6,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,7 +19,7 @@ from index.errors import EarshotError
 
 if TYPE_CHECKING:
     from dashboard.commands.parts import Parts
-    from index.settings import Settings
+    from index.settings import Channel, Settings, Source
 
 LOW_DISK = 1 << 30  # bytes: a day of a busy brand, with room for the write-ahead logs
 SAMPLE = ("这杯太甜了，喝两口就腻", "包装很好看，会回购", "Shipping took three weeks and nobody answered.") * 32
@@ -110,7 +111,6 @@ def _home(folder: str) -> Check:
 
 def _settings(settings: Settings) -> Iterator[Check]:
     from index import categories
-    from index.settings import secret
 
     file = settings.home / "earshot.toml"
     if not file.exists():
@@ -130,14 +130,25 @@ def _settings(settings: Settings) -> Iterator[Check]:
             found = f"no mention has the aspect {unknown!r}"
             yield Check(name=f"rule {rule.name}", level="problem", found=found, do=f"write {', '.join(known)}")
     for channel in settings.channels:
-        if channel.secret_env and not secret(channel.secret_env, settings.home):
-            yield _missing_secret("channel", channel.name, channel.secret_env)
+        yield from guarded(f"channel {channel.name}", partial(_opens, channel, settings))
 
 
-def _missing_secret(kind: str, name: str, variable: str) -> Check:
-    return Check(
-        name=f"{kind} {name}", level="problem", found=f"{variable} is not set", do=f"write {variable}=... into .env"
-    )
+def _opens(channel: Channel, settings: Settings) -> Iterable[Check]:
+    from index.alerts.channels import open_channel
+
+    open_channel(channel, settings)
+    return ()
+
+
+def _reads(source: Source, settings: Settings) -> Iterator[Check]:
+    """Its platform, its options and its token; nothing is asked of it."""
+    from dashboard.commands.replay import connector_map
+    from index.settings import secret
+
+    connector_map(source, settings)
+    if source.token_env and not secret(source.token_env, settings.home):
+        do = f"write {source.token_env}=... into .env"
+        yield Check(name=f"source {source.name}", level="problem", found=f"{source.token_env} is not set", do=do)
 
 
 def _disk(settings: Settings) -> Check:
@@ -168,14 +179,12 @@ def _model(settings: Settings) -> Check:
 
 
 def _sources(parts: Parts) -> Iterator[Check]:
-    from index.settings import secret
-
     settings = parts.settings
     if not settings.sources:
         yield Check(name="sources", level="hint", found="none", do="add [[sources]] or bring files: earshot import")
     for source in settings.sources:
-        if source.enabled and source.token_env and not secret(source.token_env, settings.home):
-            yield _missing_secret("source", source.name, source.token_env)
+        if source.enabled:
+            yield from guarded(f"source {source.name}", partial(_reads, source, settings))
     for one in parts.sources.health(settings):
         name = f"source {one.name}"
         if one.state in ("failing", "blocked"):

@@ -11,7 +11,7 @@ from dashboard.commands.output import AsJson, one_line, print_json, print_table
 if TYPE_CHECKING:
     from crawlers.intake import Map
     from dashboard.commands.parts import Parts
-    from index.settings import Source
+    from index.settings import Settings, Source
 
 
 def replay(
@@ -52,16 +52,16 @@ def map_of(parts: Parts, source: str) -> Map | None:
     if source.startswith("file:"):
         return mapping_of_source(parts.settings, source)
     configured = next((one for one in parts.settings.sources if one.name == source), None)
-    return _connector_map(parts, configured) if configured else None
+    return connector_map(configured, parts.settings) if configured else None
 
 
-def _connector_map(parts: Parts, source: Source) -> Map:
-    """Maps are pure: the connector is built for it and never asks the network."""
+def connector_map(source: Source, settings: Settings) -> Map:
+    """Maps are pure: the connector is built for it and never asks the network. Raises SettingsError."""
     from crawlers.http import Pace
     from crawlers.schedule import Reader
     from index.settings import secret
 
-    token = secret(source.token_env, parts.settings.home)
+    token = secret(source.token_env, settings.home)
     return Reader(source, Pace(), token or "not needed to map").connector.map
 
 

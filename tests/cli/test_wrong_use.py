@@ -112,3 +112,18 @@ def test_a_source_that_rests_is_named_when_it_is_not_asked(home: Path) -> None:
     again = subprocess.run(command, capture_output=True, text=True)
     assert (again.returncode, again.stdout) == (0, "{}\n")
     assert again.stderr.startswith("Not asked, as they rest after trouble or are read by another process: news.")
+
+
+def test_doctor_tells_what_no_source_or_channel_can_work_with(earshot: Earshot, home: Path) -> None:
+    (home / "earshot.toml").write_text(
+        '[[sources]]\nname = "a"\nplatform = "rss"\n'
+        '[[sources]]\nname = "b"\nplatform = "rss_news"\noptions = { uri = "https://news.example.com/feed" }\n'
+        '[[channels]]\nname = "c"\ntype = "webook"\n'
+        '[[channels]]\nname = "d"\ntype = "webhook"\nurl = "http://hooks.example.com"\nsecret_env = "NOT_SET"\n',
+        encoding="utf-8",
+    )
+    checks = earshot("doctor", "--json").json["checks"]
+    sick = {check["name"]: check["found"] for check in checks if check["level"] == "problem"}
+    assert set(sick) == {"source a", "source b", "channel c", "channel d"}
+    assert "no platform 'rss'" in sick["source a"]
+    assert "option 'uri' is not known" in sick["source b"]
