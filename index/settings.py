@@ -288,4 +288,4 @@ def _dotenv(file: Path) -> dict[str, str]:
         return {}
     lines = (line.strip() for line in _text_of(file).splitlines())
     pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-    return {key.strip(): value.strip().strip("\"'") for key, value in pairs}
+    return {key.removeprefix("export ").strip(): value.strip().strip("\"'") for key, value in pairs}

@@ -27,6 +27,7 @@ def serve(host: Host = None, port: Port = None, open_browser: OpenBrowser = True
     host, port = host or settings.desk_host, port or settings.desk_port
     command = desk_command(host, port, open_browser)
     tell_address(host, port)
+    os.environ["EARSHOT_HOME"] = str(settings.home)  # the desk runs in another folder
     os.chdir(desk_folder())
     os.execv(command[0], command)  # noqa: S606 - our own interpreter; signals go straight to the desk
 

@@ -83,6 +83,25 @@ def test_that_a_part_died_is_told_on_stderr_and_stdout_stays_clean(tmp_path: Pat
     assert "a part died" not in out.read_text()
 
 
+def test_serve_shows_the_home_of_the_folder_it_was_started_in(tmp_path: Path) -> None:
+    port = servers.free_port()
+    environment = {name: value for name, value in os.environ.items() if name != "EARSHOT_HOME"}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    command = [sys.executable, "-m", "dashboard.cli", "serve", "--no-open", "--port", str(port)]
+    desk = subprocess.Popen(
+        command, env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        until(lambda: answers(f"http://127.0.0.1:{port}/_stcore/health") or desk.poll() is not None)
+        told = Path(f"/proc/{desk.pid}/environ").read_bytes().split(b"\0")
+        assert f"EARSHOT_HOME={tmp_path / 'earshot-home'}".encode() in told, (
+            "the desk itself runs in another folder"
+        )
+    finally:
+        desk.kill()
+        desk.wait()
+
+
 def answers(url: str) -> bool:
     try:
         urllib.request.urlopen(url, timeout=2).close()

@@ -47,9 +47,10 @@ def test_a_zone_that_is_none_is_named(zone: str, tmp_path: Path) -> None:
 
 def test_a_mark_of_windows_before_the_first_line_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "earshot.toml").write_text('currency = "EUR"', encoding="utf-8-sig")
-    (tmp_path / ".env").write_text("EARSHOT_NOT_SET=here", encoding="utf-8-sig")
+    (tmp_path / ".env").write_text("EARSHOT_NOT_SET=here\nexport EARSHOT_NOR_THIS='there'", encoding="utf-8-sig")
     assert load(tmp_path).currency == "EUR"
     assert secret("EARSHOT_NOT_SET", tmp_path) == "here"
+    assert secret("EARSHOT_NOR_THIS", tmp_path) == "there", "written for a shell"
 
 
 @pytest.mark.parametrize(
