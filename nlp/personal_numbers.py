@@ -101,18 +101,20 @@ _MOBILE = re.compile(
     r"(?<![\d.])(?<!\d-)(?:(?:\+|00)?86[ \-]?)?(1[3-9]\d)[ .\-]?(\d{4})[ .\-]?(\d{4})(?!\d|\.\d)", re.A
 )
 _MOBILE_SPACED = re.compile(r"(?<!\d)(?<!\d )1 [3-9](?: \d){9}(?! ?\d)", re.A)
+_WORD = f"[{_DIGIT_WORDS}]"
 _MOBILE_IN_WORDS = re.compile(
-    f"(?<![{_DIGIT_WORDS}])[一幺壹][三四五六七八九叁肆伍陆柒捌玖][{_DIGIT_WORDS}]{{9}}(?![{_DIGIT_WORDS}])"
+    rf"(?<!{_WORD})[一幺壹][三四五六七八九叁肆伍陆柒捌玖]{_WORD}[ \-]?{_WORD}{{4}}[ \-]?{_WORD}{{4}}(?!{_WORD})"
 )
-_LANDLINE = re.compile(
-    r"(?<![\d.\-])(?:(?:\+|00)86[ \-]?\(?0?|\(?0)(10|2\d|[3-9]\d\d)(?:\) ?|[ \-])(\d{7,8})(?![\d\-])", re.A
-)
+_CHINA = r"(?<![\d.\-])(?:\+|00)86[ \-]?(?:\(?0\)?)?\(?"
+_AREA = r"(10|2\d|[3-9]\d\d)(?:\) ?|[ \-])"
+_LANDLINE = re.compile(rf"(?:{_CHINA}|(?<![\d.\-])\(?0){_AREA}(\d{{7,8}})(?:-\d{{1,4}})?(?![\d\-])", re.A)
+_LANDLINE_SPACED = re.compile(rf"{_CHINA}{_AREA}(\d{{3,4}})[ \-](\d{{4}})(?![\d\-])", re.A)
 _TAIWAN = re.compile(r"(?<![\d.\-])(?:\+?886[ \-]?0?|0)(9\d\d)([ \-]?)(\d{3})\2(\d{3})(?![\d\-])", re.A)
 _TAIWAN_LANDLINE = re.compile(r"(?<![\d.\-])(?:\(0([2-8])\) ?|0([2-8])-)(\d{3,4})-?(\d{4})(?![\d\-])", re.A)
 _HONG_KONG = re.compile(r"(?<![\w+.\-])(?:\+|00)?(85[23])[ \-]?([2-9]\d{3})[ \-]?(\d{4})(?![\d\-])", re.A)
 _UNITED_KINGDOM = re.compile(
-    r"(?<![\d.\-])0(7\d{3} ?\d{3} ?\d{3}|20 ?\d{4} ?\d{4}|1\d1 \d{3} \d{4}|11\d \d{3} \d{4}|1\d{3} \d{5,6})"
-    r"(?![\d\-])",
+    r"(?<![\d.\-])\(?0(7\d{3}\)? ?\d{3} ?\d{3}|20\)? ?\d{4} ?\d{4}|1\d1\)? \d{3} \d{4}|11\d\)? \d{3} \d{4}"
+    r"|1\d{3}\)? \d{5,6})(?![\d\-])",
     re.A,
 )
 _NORTH_AMERICA = re.compile(
@@ -147,7 +149,7 @@ def _mobiles(text: str) -> Iterator[Found]:
     for m in _MOBILE_SPACED.finditer(text):
         yield Found(m.start(), m.end(), "phone", "+86" + m[0].replace(" ", ""))
     for m in _MOBILE_IN_WORDS.finditer(text):
-        yield Found(m.start(), m.end(), "phone", "+86" + m[0].translate(_DIGIT_OF_WORD))
+        yield Found(m.start(), m.end(), "phone", "+86" + re.sub("[ -]", "", m[0]).translate(_DIGIT_OF_WORD))
 
 
 def _abroad(text: str) -> Iterator[Found]:
@@ -173,6 +175,7 @@ def _said(text: str) -> Iterator[Found]:
 _AREAS = (
     (_TAIWAN, "+886"),
     (_LANDLINE, "+86"),
+    (_LANDLINE_SPACED, "+86"),
     (_TAIWAN_LANDLINE, "+886"),
     (_HONG_KONG, "+"),
     (_UNITED_KINGDOM, "+44"),

@@ -58,7 +58,7 @@ _WIDE = re.compile("[！-～　]")
 # once. Each pattern begins with a set of characters, which is what makes its search fast.
 _DIGITS = re.compile(r"[0-9](?:[0-9]{4}|[0-9]{1,2}[)\s.\-]{1,2}[0-9]{2}|(?: [0-9]){6})")
 _AT = re.compile(r"[0-9a-z_]@[0-9a-z]|[(\[][a艾]")
-_NUMERALS = re.compile("[一幺壹][零〇一二三四五六七八九幺壹贰叁肆伍陆柒捌玖]{10}")
+_NUMERALS = re.compile(r"[一幺壹](?:[ \-]?[零〇一二三四五六七八九幺壹贰叁肆伍陆柒捌玖]){10}")
 _STREET = re.compile(
     r"[0-9][a-z]? [\w.' ]{2,60} (?:st|street|rd|road|ave|avenue|ln|lane|dr|drive|blvd|boulevard|ct|court)\b"
 )
