@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, get_args
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -37,12 +38,12 @@ def cases(
         return
     print_table(
         ("due", "state", "brand", "topic", "author", "customer", "mentions", "why"),
-        (_row(case) for case in found),
+        (_row(case, ZoneInfo(parts.settings.timezone)) for case in found),
     )
 
 
-def _row(case: Any) -> tuple[object, ...]:
-    due = case.due_at.astimezone().strftime("%m-%d %H:%M")
+def _row(case: Any, zone: ZoneInfo) -> tuple[object, ...]:
+    due = case.due_at.astimezone(zone).strftime("%m-%d %H:%M")
     author = (case.author.name or case.author.id) if case.author else None
     return due, case.state, case.brand, case.topic, author, case.customer_id, len(case.mention_ids), case.reason
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -61,11 +62,11 @@ def search(
         if count:
             print(parts.store.count(question))  # noqa: T201
             return
-        cursor, left = None, limit
+        cursor, left, zone = None, limit, ZoneInfo(parts.settings.timezone)
         while left > 0:
             page = parts.store.search(question, limit=min(left, PAGE), cursor=cursor, highlight=False)
             for hit in page.hits:
-                print_json(as_line(hit.record)) if as_json else _print_hit(hit)
+                print_json(as_line(hit.record)) if as_json else _print_hit(hit, zone)
             left -= len(page.hits)
             cursor = page.cursor
             if cursor is None:
@@ -93,9 +94,9 @@ def as_line(record: Record) -> dict[str, Any]:
     }
 
 
-def _print_hit(hit: Hit) -> None:
+def _print_hit(hit: Hit, zone: ZoneInfo) -> None:
     mention = hit.record.mention
-    when = mention.published_at.astimezone().strftime("%Y-%m-%d %H:%M")
+    when = mention.published_at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
     who = mention.author.name or mention.author.id if mention.author else "-"
     text = one_line(mention.full_text)
     text = text if len(text) <= 120 else text[:119] + "…"

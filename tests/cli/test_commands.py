@@ -68,6 +68,17 @@ def test_limit_holds(filled: Earshot) -> None:
     assert len(filled("search", "", "--limit", "1", "--json").lines) == 1
 
 
+def test_times_for_people_are_those_of_the_home_as_the_filters_are(
+    earshot: Earshot, branded: Path, export: Path
+) -> None:
+    with (branded / "earshot.toml").open("r+", encoding="utf-8") as file:
+        text = file.read()
+        file.seek(0)
+        file.write('timezone = "Asia/Kathmandu"\n' + text)
+    earshot("import", str(export), "--yes", "--platform", "weibo")
+    assert earshot("search", "", "--since", "2026-08-15 09:59").out.startswith("2026-08-15 10:00  weibo")
+
+
 @pytest.mark.parametrize("query", ["(雪顶", '"open', "OR", "nofield:x"])
 def test_a_query_that_cannot_be_read_is_wrong_use_and_says_where(earshot: Earshot, query: str) -> None:
     answer = earshot("search", query, "--json")
