@@ -75,8 +75,8 @@ def read(path: Path) -> LabelledSet:
     kinds = dict.fromkeys(example.kind for example in examples if example.kind)
     if len(kinds) > 1:
         raise DataError(
-            f"{file} has labels of several kinds ({', '.join(kinds)}): give each a file of its own, as"
-            " `earshot corrections --export FOLDER` does"
+            f"{file} has labels of several kinds ({', '.join(kinds)}): give each a file of its own; what people"
+            " corrected is scored by --corrections"
         )
     return LabelledSet(_folder_name(path) if path.is_dir() else _name_of(file), examples)
 
