@@ -52,6 +52,7 @@ def import_file(
     """
     from crawlers.imports import inspect, remember
     from dashboard.commands.parts import open_parts
+    from index.errors import ImportFileError
 
     chosen = dict(_pair(text) for text in column or ())
     with open_parts() as parts:
@@ -60,8 +61,12 @@ def import_file(
         if not (yes and as_json):
             _show(plan)
         while not yes and not _accepted(answer := _ask()):
+            try:
+                plan = look(columns={**chosen, answer[0]: answer[1]})
+            except ImportFileError as error:  # mistyped: what was right so far stays
+                progress_console().print(one_line(str(error)), markup=False)
+                continue
             chosen[answer[0]] = answer[1]
-            plan = look(columns=chosen)
             _show(plan)
         if not parts.settings.brands:
             _hint_no_brands(parts)

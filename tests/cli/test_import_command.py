@@ -84,7 +84,7 @@ def test_a_person_is_asked_and_may_correct_a_column(
 ) -> None:
     path = tmp_path / "own.csv"
     path.write_text("内容,备注,时间\n无关,青芽茶町真好喝,2026-08-01\n", encoding="utf-8")
-    answers = iter(["text=备注", "y"])
+    answers = iter(["text=备主", "txt=备注", "text=备注", "y"])  # two of them mistyped
     monkeypatch.setattr("typer.prompt", lambda *_, **__: next(answers))
     assert "1 saved" in earshot("import", str(path)).out
     again = tmp_path / "again.csv"
