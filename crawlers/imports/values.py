@@ -242,7 +242,7 @@ def _written(text: str, zone: ZoneInfo) -> dt.datetime:
         return mail_time(text, zone)
 
 
-_ROUNDED_ID = re.compile(r"\d(\.\d+)?[eE]\+?\d{1,2}|[1-9]\d{14}000+")  # one true id of a thousand ends like that
+_ROUNDED_ID = re.compile(r"\d(\.\d+)?[eE]\+?\d{1,2}|[1-9]\d{14}0000+")  # so ends one true id of ten thousand
 
 
 def read_id(cell: Any) -> tuple[str | None, bool]:
