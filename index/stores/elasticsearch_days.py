@@ -51,6 +51,7 @@ Edge = tuple[datetime | None, datetime | None]  # since, until
 Part = dict[Field, dict[str, dict[str, int]]]
 NOTHING: Part = {field: {} for field in KNOWN}
 LAST_DAY = date.max.toordinal()
+FIRST_MOMENT = microseconds(datetime.min.replace(tzinfo=UTC))
 
 
 class Span(NamedTuple):
@@ -236,7 +237,8 @@ class DayCounts:
         return {"field": "published_at", "calendar_interval": "day", "time_zone": zone, "min_doc_count": 1}
 
     def _day(self, bucket: Mapping[str, Any]) -> int:
-        return self._days.day(int(bucket["key"]) * MILLISECOND)
+        # The first local day of the calendar may begin before it in UTC
+        return self._days.day(max(int(bucket["key"]) * MILLISECOND, FIRST_MOMENT))
 
 
 def _part(found: Mapping[str, Any], by_day: Sequence[tuple[str, Mapping[str, Any]]]) -> Part | None:
