@@ -28,7 +28,7 @@ ACCURATE = "accurate"  # the larger model, in a folder of that name inside SHIPP
 BATCH_TOKENS = 256
 CARD = "earshot.json"  # what tells a folder of ours from any other ONNX folder
 
-_LOAD_ERRORS = (
+RUNTIME_ERRORS = (  # of ONNX Runtime, which gives them no base of their own
     ort_errors.Fail,
     ort_errors.InvalidArgument,
     ort_errors.InvalidGraph,
@@ -249,7 +249,7 @@ def open_session(graph: Path | bytes) -> onnxruntime.InferenceSession:
     try:
         source = graph if isinstance(graph, bytes) else str(graph)
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    except _LOAD_ERRORS as error:
+    except RUNTIME_ERRORS as error:
         raise ModelError(
             f"{'the graph' if isinstance(graph, bytes) else graph} cannot be loaded: {error}"
         ) from error

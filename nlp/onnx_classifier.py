@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from index.errors import ModelError
-from nlp.engine import digest, open_session, softmax
+from nlp.engine import RUNTIME_ERRORS, digest, open_session, softmax
 from nlp.labels import MAX_TOKENS, UNSURE_BELOW, as_written, sentiment_places
 
 
@@ -54,7 +54,7 @@ class OnnxClassifier:
         """Raises ModelError when the graph wants other inputs or its answer is not one logit a label."""
         try:
             shape = self._shares("").shape
-        except Exception as error:  # ONNX Runtime's errors have no base of their own
+        except (*RUNTIME_ERRORS, ValueError) as error:  # ValueError: an input that is not given
             raise ModelError(f"{ref} cannot be run with its tokenizer: {error}") from error
         if shape != (len(self._places),):
             raise ModelError(
