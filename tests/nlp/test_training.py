@@ -190,6 +190,12 @@ def test_the_same_seed_draws_the_same_rows(sets: Path, own: Path) -> None:
     assert data.build(sets, own, specs, seed=1)[0] != data.build(sets, own, specs, seed=2)[0]
 
 
+def test_a_language_whose_labels_are_noise_is_left_out(sets: Path, own: Path) -> None:
+    specs = {"three": SetSpec(), "angry": SetSpec(task="complaint", without=["en"])}
+    for rows in data.build(sets, own, specs, seed=1):
+        assert {row.source for row in rows} == {"three", "own"}
+
+
 def test_a_setting_that_no_set_knows_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sets.toml").write_text("[three]\nrow = 5\n", encoding="utf-8")
     with pytest.raises(msgspec.ValidationError, match="row"):
