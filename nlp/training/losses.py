@@ -13,7 +13,7 @@ from nlp.training.network import Outputs
 
 VERDICT_SHARE = 0.25
 # What a head's loss counts beside sentiment's. Aspects are summed over a row's categories, nearly all absent.
-ASPECT_SHARE, BINARY_SHARE = 0.3, 0.5
+ASPECT_SHARE, BINARY_SHARE = 0.6, 0.5
 TEACHER_SHARE = 0.6  # of the loss, when there is a teacher
 WARMTH = 2.0  # temperature of the teacher's sentiment (Hinton et al. 2015, arXiv 1503.02531)
 
