@@ -208,7 +208,7 @@ def plan(lengths: Sequence[int]) -> Iterator[tuple[list[int], int]]:
 
 
 def padded_width(length: int) -> int:
-    step = 4 if length <= 64 else 8
+    step = 2 if length <= 64 else 4  # of 2,000 posts: 4 % faster than 4 and 8; of ten: 3 % slower
     return -(-length // step) * step
 
 
