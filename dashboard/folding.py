@@ -6,7 +6,7 @@ the size of each cluster is counted under the same filters.
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from index.query import MentionQuery
 from index.stores.protocol import Hit, Store
 
 ROUNDS = 5  # searches for one page; a page of many copies may hold fewer cards
-_NOT_WORDS = re.compile(r"[\W\d_]+")
+_SIGNS = ("P", "Z", "C")  # of Unicode: punctuation, blanks, control; digits and emoji are part of what is said
 
 
 class Card(NamedTuple):
@@ -46,12 +46,12 @@ def next_page(store: Store, query: MentionQuery, limit: int, before: FoldedPage 
     cursor = before.cursor if before else None
     seen = list(before.seen if before else ())
     fold = not query.clusters  # who asks for a cluster wants to see its members
-    cards: dict[str, Card] = {}
+    cards: dict[tuple[str, str], Card] = {}
     for _ in range(ROUNDS):
         wanted = replace(query, not_clusters=tuple(seen)) if fold else query
         page = store.search(wanted, limit=limit - len(cards), cursor=cursor)
         for hit in page.hits:
-            key = _key(hit.record) if fold else hit.record.mention.id
+            key = _key(hit.record) if fold else (hit.record.mention.id, "")
             known = cards.get(key)
             cards[key] = known._replace(same=known.same + 1) if known else Card(hit)
         seen += [c for hit in page.hits if (c := hit.record.analysis.cluster) and c not in seen]
@@ -62,10 +62,13 @@ def next_page(store: Store, query: MentionQuery, limit: int, before: FoldedPage 
     return FoldedPage(tuple(shown), before.number + 1 if before else 1, cursor, tuple(seen))
 
 
-def _key(record: Record) -> str:
-    """The cluster; without one, texts are the same that differ in nothing but signs and digits."""
-    words = _NOT_WORDS.sub("", record.mention.full_text).lower()
-    return record.analysis.cluster or words or record.mention.id
+def _key(record: Record) -> tuple[str, str]:
+    """The cluster; without one, texts are the same that differ in nothing but punctuation. Those cannot be opened
+    from their card, so none of another sentiment may be among them."""
+    if record.analysis.cluster:
+        return record.analysis.cluster, ""
+    words = "".join(c for c in record.mention.full_text.lower() if unicodedata.category(c)[0] not in _SIGNS)
+    return words or record.mention.id, record.sentiment
 
 
 def _counted(store: Store, query: MentionQuery, cards: list[Card]) -> list[Card]:

@@ -21,6 +21,7 @@ PERMUTATIONS = 64
 ALIKE = 0.4
 REMEMBER = timedelta(days=45)  # a campaign is over by then; afterwards the same template begins a new cluster
 CANDIDATES = 50  # compared at most: a band that many texts share says little
+BAND = 200  # of such a band, the newest that are looked at: what is truly alike shares other bands too
 SWEEP = 1 << 50  # of the 2^63 bands, those looked at for old entries with each batch: all of them in 8,000
 
 
@@ -71,16 +72,18 @@ class _Known:
         self._by_band: defaultdict[int, list[int]] = defaultdict(list)
         self._new: list[Signature] = []
         found = transaction.all(
-            "SELECT band, cluster FROM cluster_band WHERE band IN (SELECT value FROM json_each(?))",
-            (sorted(bands),),
+            "SELECT band, cluster FROM (SELECT band, cluster,"
+            " ROW_NUMBER() OVER (PARTITION BY band ORDER BY cluster DESC) AS place FROM cluster_band"
+            " WHERE band IN (SELECT value FROM json_each(?))) AS found WHERE place <= ?",
+            (sorted(bands), BAND),
         )
         for band, number in found:
             self._by_band[band].append(number)
-        rows = transaction.all(
-            "SELECT id, key, signature FROM cluster WHERE id IN"
-            " (SELECT cluster FROM cluster_band WHERE band IN (SELECT value FROM json_each(?)))",
-            (sorted(bands),),
-        )
+        numbers = sorted({number for _, number in found})
+        sql = "SELECT id, key, signature FROM cluster WHERE id IN (SELECT value FROM json_each(?))"
+        rows = (
+            transaction.all(sql, (numbers,)) if numbers else []
+        )  # PostgreSQL cannot tell what an empty list is of
         self._clusters = {number: (key, bytes.fromhex(minhash)) for number, key, minhash in rows}
 
     def key(self, one: Signature) -> str:

@@ -52,7 +52,8 @@ class Analyser:
         author = mention.author
         if author and self._pseudonym:
             author = unnamed(author, self._pseudonym("author", author.id))
-        masked = replace(mention, title=title.text if title else None, text=text.text, author=author)
+        tags = tuple(privacy.mask(tag).text for tag in mention.hashtags)
+        masked = replace(mention, title=title.text if title else None, text=text.text, author=author, hashtags=tags)
         if not title:
             return Masked(masked, text.counts, text.contacts)
         counts = dict(Counter(title.counts) + Counter(text.counts))

@@ -59,6 +59,8 @@ def rescore(
         done.examined += len(part)
         done.current += len(part) - len(outdated)
         _save(store, _untouched(store, outdated, list(_scored(analyser, outdated, done)), done), done, scores)
+        if scores:
+            scores.refresh(at_once=True)  # not at the end: what is saved is current to the run after a kill
         if on_progress:
             on_progress(len(part))
     done.stopped = bool(stop and stop.is_set())

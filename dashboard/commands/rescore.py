@@ -70,16 +70,15 @@ def _run(parts: Parts, analyser: Analyser, question: MentionQuery) -> Outcome:
 
     from nlp.rescore import rescore as score_again
 
-    stop, scores = threading.Event(), _scores(parts)
+    stop = threading.Event()
     before = {name: signal.signal(name, lambda *_: stop.set()) for name in (signal.SIGINT, signal.SIGTERM)}
     try:
         with Progress(console=progress_console(), transient=True) as bar:
             task = bar.add_task("Scoring", total=parts.store.count(question))
             done = score_again(
-                parts.store, analyser, question, batch=parts.settings.batch, scores=scores, stop=stop,
+                parts.store, analyser, question, batch=parts.settings.batch, scores=_scores(parts), stop=stop,
                 on_progress=lambda n: bar.advance(task, n),
             )  # fmt: skip
-        scores.refresh(at_once=True)
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)

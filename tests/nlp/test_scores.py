@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from index.crm.customers import Customers
 from index.documents import Analysis, Author, Mention, Record
@@ -95,3 +96,22 @@ def test_scores_wait_for_their_time(settings: Settings, store: Store) -> None:
     assert scored(store, "a") == {}
     scores.refresh(at_once=True)
     assert scored(store, "a") != {}
+
+
+def test_who_began_a_campaign_is_scored_again_when_others_join(settings: Settings, store: Store) -> None:
+    """One by one, as they come in: the first two accounts looked honest, and will not post again."""
+
+    def paid(number: int) -> Record:
+        one = record(number, f"paid{number}")
+        mention = replace(one.mention, published_at=NOW - timedelta(hours=9 - number))
+        return replace(one, mention=mention, analysis=replace(one.analysis, cluster="00000000000000a"))
+
+    scores = Scores(settings, store, Customers(settings))
+    for number in range(4):
+        store.save([paid(number)])
+        scores.remember([paid(number)])
+        scores.refresh(at_once=True)
+    honest = scored(store, "paid0")
+    facts = store.author_facts("茶茶", since=NOW - timedelta(days=30))
+    assert [one.coordinated_posts for one in facts] == [1] * 4
+    assert len({tuple(scored(store, f"paid{n}").values()) for n in range(4)}) == 1, honest

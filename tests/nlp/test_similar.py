@@ -68,6 +68,15 @@ def test_several_copies_in_one_batch_are_together(records: Records) -> None:
     assert one == third != other
 
 
+def test_a_beginning_that_many_texts_share_hides_no_copy(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what shares a band only the newest are looked at: all of a boilerplate's would cost more with every post."""
+    monkeypatch.setattr("index.clusters.BAND", 3)
+    header = "【门店公告】亲爱的顾客您好，以下内容来自本店粉丝投稿，仅代表个人观点："
+    stories = [header + post for post in POSTS]
+    keys = assign(records, *stories)
+    assert [assign(records, f"{story}！")[0] for story in stories] == keys
+
+
 def test_many_small_changes_do_not_join_what_is_different(records: Records) -> None:
     """Each step is a near-duplicate of the one before; the last has nothing of the first."""
     steps = [POSTS[1][:at] + TEMPLATE[at:] for at in range(0, len(POSTS[1]) + 1, 4)]

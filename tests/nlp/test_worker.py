@@ -6,6 +6,7 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 
+from msgspec.structs import replace
 from worker_world import NOW, World, item
 
 from index.documents import Author
@@ -24,11 +25,14 @@ def test_what_is_put_is_understood_and_saved(world: World) -> None:
 
 
 def test_contact_data_is_masked_before_it_is_stored_and_spans_fit_the_stored_text(world: World) -> None:
-    world.inbox.put([item(1, "口味太差，打我13812345678说清楚，服务也差", title="电话13812345678 价格贵")])
+    said = item(1, "口味太差，打我13812345678说清楚，服务也差", title="电话13812345678 价格贵")
+    tags = ("茶茶", "急找人电话13812345678")
+    world.inbox.put([replace(said, mention=replace(said.mention, hashtags=tags))])
     world.work()
     record = world.record(1)
     assert record
     assert "13812345678" not in record.mention.full_text
+    assert record.mention.hashtags == ("茶茶", "急找人电话[phone]")
     assert record.analysis.masked == {"phone": 2}
     text = record.mention.full_text
     assert {a.name for a in record.analysis.aspects} >= {"taste", "staff", "price"}

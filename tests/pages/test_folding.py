@@ -69,6 +69,17 @@ def test_who_asks_for_a_cluster_sees_its_members(store):
     assert not any(card.same for page in found for card in page.cards)
 
 
+def test_what_people_count_or_feel_is_part_of_a_text(store):
+    """A folded card of a text without a cluster cannot be opened: the complaint behind it would never be seen."""
+    said = [("打10分", "positive"), ("打0分", "negative"), ("服务👍", "positive"), ("服务💩", "negative")]
+    said += [("呵呵", "negative"), ("呵呵", "positive"), ("好喝！", "positive"), ("好喝。。", "positive")]
+    store.save(
+        [naive.record(900 + n, text, sentiment=mood, brands=("短评",)) for n, (text, mood) in enumerate(said)]
+    )
+    page = next_page(store, MentionQuery(brands=("短评",)), 20)
+    assert sorted(card.same for card in page.cards) == [0] * 6 + [1]
+
+
 def test_the_page_offers_what_is_folded(home, open_page):
     store = open_store(settings_file.load(home))
     now = store.health()["newest"]
