@@ -50,9 +50,15 @@ RULES: tuple[Callable[[str], Iterator[Found]], ...] = (
     names,
 )
 
-# Full-width forms to half-width, one for one: a place in the shadow is the same place in the text.
+# Full-width forms to half-width, odd blanks and dashes between digits to plain ones, one for one: a place in the
+# shadow is the same place in the text.
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
-_WIDE = re.compile("[！-～　]")
+_BLANKS = dict.fromkeys((0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F), 0x20)
+_SHADOW = _HALF_WIDTH | _BLANKS
+_ODD = re.compile("[！-～\u3000\u00a0\u2000-\u200a\u202f\u205f]")
+_DASH = re.compile("[\u2010-\u2015\u2212](?<=[0-9].)(?=[0-9])")
+# They take no room: left out of the shadow, and its places are counted back.
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 
 # Whatever the rules match holds one of these, in small letters and half width; most posts hold none and leave at
 # once. Each pattern begins with a set of characters, which is what makes its search fast.
@@ -73,7 +79,9 @@ def mask(text: str) -> Masked:
 
 def find(text: str) -> list[Found]:
     """The personal data in `text`, in order, without overlap."""
-    shadow = text.translate(_HALF_WIDTH) if _WIDE.search(text) else text
+    if _INVISIBLE.search(text):
+        return _find_between_invisible(text)
+    shadow = _DASH.sub("-", text.translate(_SHADOW) if _ODD.search(text) else text)
     if not _suspicious(shadow.lower()):
         return []
     found: list[Found] = []
@@ -84,6 +92,12 @@ def find(text: str) -> list[Found]:
                 taken[part.start : part.end] = b"\x01" * (part.end - part.start)
                 found.append(part)
     return sorted(found)
+
+
+def _find_between_invisible(text: str) -> list[Found]:
+    places = [at for at, char in enumerate(text) if not _INVISIBLE.match(char)]
+    visible = "".join(text[at] for at in places)
+    return [one._replace(start=places[one.start], end=places[one.end - 1] + 1) for one in find(visible)]
 
 
 def _untaken(one: Found, text: str, taken: bytearray) -> list[Found]:
@@ -112,7 +126,7 @@ def _suspicious(text: str) -> bool:
 @functools.cache
 def _announcing() -> ahocorasick.Automaton:
     automaton = ahocorasick.Automaton()
-    for word in load("privacy")["announcing"].splitlines():
+    for word in (*load("privacy")["announcing"].splitlines(), "recipient "):
         if word:
             automaton.add_word(word, word)
     automaton.make_automaton()

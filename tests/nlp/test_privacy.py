@@ -116,11 +116,27 @@ def test_masking_twice_changes_nothing_more(text: str) -> None:
         ("0912-345-678", {Contact("phone", "+886912345678")}),
         ("(415) 555-2671", {Contact("phone", "+14155552671")}),
         ("Mail Jane.Doe@Example.COM", {Contact("email", "jane.doe@example.com")}),
+        ("+49 151 23456789", {Contact("phone", "+4915123456789")}),
+        ("+44 (0)20 7946 0958", {Contact("phone", "+442079460958")}),
+        ("+1 13812345678", set()),  # of China or of America
+        ("020-8765 4321, 020-87654321", {Contact("phone", "+862087654321")}),
+        ("02087654321, 020 8765 4321", set()),  # in Guangzhou or in London
+        ("02162345678, 8621-62345678, +862162345678", {Contact("phone", "+862162345678")}),
         ("微信abc12345, QQ 123456789", set()),
     ],
 )
 def test_contacts_come_in_the_form_customers_are_matched_by(text: str, contacts: set[Contact]) -> None:
     assert set(mask(text).contacts) == contacts
+
+
+@pytest.mark.parametrize(
+    "between", ["\u200b", "\u00a0", "\u2009", "\u2011", "\u2013", "\u2014", "\u2060", "\ufeff"]
+)
+def test_odd_blanks_and_dashes_hide_no_number(between: str) -> None:
+    text = f"好\u200b的，138{between}1234{between}5678\u200b，021{between}62345678"
+    masked = mask(text)
+    assert masked.text == "好\u200b的，[phone]\u200b，[phone]"
+    assert masked.contacts == (Contact("phone", "+8613812345678"), Contact("phone", "+862162345678"))
 
 
 def test_each_kind_is_counted() -> None:
@@ -138,7 +154,7 @@ def test_a_card_number_with_a_wrong_check_digit_stays() -> None:
 
 _awkward = st.text(
     alphabet=st.one_of(
-        st.sampled_from("0123456789 -+()@.:：号室微信vxQ加收件人地址栋单元１３８零一二三\n"),
+        st.sampled_from("0123456789 -+()@.:：号室微信vxQ加收件人地址栋单元１３８零一二三\n张·（—\u200b\u00a0路"),
         st.characters(exclude_categories=()),
     ),
     max_size=200,
@@ -172,6 +188,17 @@ def test_any_text_is_answered_and_masking_is_stable(text: str) -> None:
         "零",
         "6 2",
         "/1",
+        "020 ",
+        "13812345678-",
+        "1\u00a0",
+        "\u200b1",
+        "8号 199",
+        "地址张",
+        "收件人：张 ",
+        "联系人：a·",
+        "Recipient Aa ",
+        "QQ：123 ",
+        "a.com/",
     ],
 )
 def test_a_very_long_text_is_answered(piece: str) -> None:
