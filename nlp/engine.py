@@ -262,13 +262,14 @@ def load_model(ref: str | None = None, threads: int = 1) -> SentimentModel:
     """
     if not ref or ref == ACCURATE:
         return OnnxModel(SHIPPED / ref if ref else SHIPPED, threads)
-    folder = Path(ref).expanduser()
-    if (folder / CARD).exists():
-        return OnnxModel(folder, threads)
-    if folder.suffix == ".onnx" or (folder / "model.onnx").exists():
-        from nlp.onnx_classifier import OnnxClassifier
+    from nlp.onnx_classifier import OnnxClassifier, graph_of
 
-        return OnnxClassifier(folder)
+    folder = Path(ref).expanduser()
+    ours = folder.parent if folder.name == "model.onnx" else folder
+    if (ours / CARD).exists():
+        return OnnxModel(ours, threads)
+    if graph := graph_of(folder):
+        return OnnxClassifier(graph)
     if not folder.exists() and not HUB_ID.fullmatch(ref):
         raise ModelError(f"{folder} is not there. Correct EARSHOT_MODEL, or `model` in earshot.toml.")
     from nlp.huggingface import HuggingFaceSentiment

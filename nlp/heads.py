@@ -20,12 +20,22 @@ BINARY: tuple[str, ...] = (*INTENTS, SARCASM)
 def category_of(name: str) -> str | None:
     """Our category for a data set's own `name` of one, or for a name of ours; None when it has none.
 
-    An exact name wins over a thing (SERVICE#*), a thing over a property (*#QUALITY).
+    An exact name wins over a thing (SERVICE#*), a thing over a property (*#QUALITY). What is not found so is looked
+    for in any case, and for a name of ours as a part (Food#Taste).
     """
     thing, _, quality = name.partition("#")
     group = name.partition("_")[0]
     wanted = (name, f"{thing}#*", f"*#{quality}", f"{group}_*")
-    return next((_sources()[form] for form in wanted if form in _sources()), None)
+    loose = [name]  # of a word alone the wildcards would be a guess
+    loose += [f"{thing}#*", f"*#{quality}", quality, thing] if quality else []
+    loose += [f"{group}_*"] if "_" in name else []
+    exact = next((_sources()[form] for form in wanted if form in _sources()), None)
+    return exact or next((_in_any_case()[form] for form in map(str.lower, loose) if form in _in_any_case()), None)
+
+
+@functools.cache
+def _in_any_case() -> dict[str, str]:
+    return {name.lower(): category for name, category in reversed(_sources().items())}
 
 
 @functools.cache

@@ -22,17 +22,27 @@ class _Config(msgspec.Struct):
     max_position_embeddings: int | None = None
 
 
+def graph_of(ref: Path) -> Path | None:
+    """The .onnx file that `ref` is, or has as model.onnx or onnx/model.onnx; None where torch has to read it."""
+    if ref.suffix == ".onnx":
+        return ref
+    for_torch = any(ref.glob("*.safetensors")) or any(ref.glob("pytorch_model*.bin"))
+    graph, of_optimum = ref / "model.onnx", ref / "onnx" / "model.onnx"
+    if graph.exists() and ((ref / "tokenizer.json").exists() or not for_torch):
+        return graph
+    return of_optimum if of_optimum.exists() and not for_torch else None
+
+
 class OnnxClassifier:
-    """`ref` is a folder with model.onnx, or the .onnx file; tokenizer.json and config.json (id2label) beside it.
+    """An .onnx file; tokenizer.json and config.json (id2label) are beside it or, as of Optimum, a folder higher.
 
     Texts run one by one: stock quantised graphs let a text's batch mates change its probabilities.
     """
 
-    def __init__(self, ref: Path) -> None:
-        file = ref if ref.suffix == ".onnx" else ref / "model.onnx"
-        tokenizer, labels = file.with_name("tokenizer.json"), file.with_name("config.json")
+    def __init__(self, file: Path) -> None:
+        tokenizer, labels = _near(file, "tokenizer.json"), _near(file, "config.json")
         config = _read_config(labels)
-        self._places = sentiment_places(config.id2label, None, str(ref))
+        self._places = sentiment_places(config.id2label, None, str(file))
         try:
             self._tokenizer = Tokenizer.from_file(str(tokenizer))
         except Exception as error:  # tokenizers raises nothing narrower
@@ -45,20 +55,20 @@ class OnnxClassifier:
         self._inputs = {
             node.name: np.int32 if "int32" in node.type else np.int64 for node in self._session.get_inputs()
         }
-        self._check(ref)
-        self.name = file.parent.name
+        self._check(file)
+        self.name = labels.parent.name
         self.version = digest(file, tokenizer, labels)
         self.unsure_below = UNSURE_BELOW
 
-    def _check(self, ref: Path) -> None:
+    def _check(self, file: Path) -> None:
         """Raises ModelError when the graph wants other inputs or its answer is not one logit a label."""
         try:
             shape = self._shares("").shape
         except (*RUNTIME_ERRORS, ValueError) as error:  # ValueError: an input that is not given
-            raise ModelError(f"{ref} cannot be run with its tokenizer: {error}") from error
+            raise ModelError(f"{file} cannot be run with its tokenizer: {error}") from error
         if shape != (len(self._places),):
             raise ModelError(
-                f"config.json names {len(self._places)} labels, but {ref} answers {list(shape)} numbers"
+                f"config.json names {len(self._places)} labels, but {file} answers {list(shape)} numbers"
             )
 
     def predict(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
@@ -75,6 +85,12 @@ class OnnxClassifier:
         logits: npt.NDArray[np.float32] = self._session.run(None, inputs)[0]
         shares: npt.NDArray[np.float32] = softmax(logits.astype(np.float32))[0]
         return shares
+
+
+def _near(graph: Path, name: str) -> Path:
+    """The file of that name beside the graph, or else a folder higher."""
+    beside, higher = graph.with_name(name), graph.absolute().parent.parent / name
+    return higher if higher.exists() and not beside.exists() else beside
 
 
 def _read_config(file: Path) -> _Config:

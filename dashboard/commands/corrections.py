@@ -100,7 +100,9 @@ def _sets(rows: Iterable[dict[str, Any]], folder: Path) -> int:
         for part_name, lines in parts.items():
             (folder / name / f"{part_name}.jsonl.gz").write_bytes(gzip.compress(b"".join(lines), mtime=0))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "sets.toml").write_text("".join(f"[{name}]\n" for name in split), encoding="utf-8")
+    (folder / "sets.toml").write_text(
+        "".join(f"[{name}]\nevery_label = true\n" for name in split), encoding="utf-8"
+    )
     return sum(len(lines) for parts in split.values() for lines in parts.values())
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from dashboard.commands.output import print_json, print_table, progress_console
+from dashboard.commands.output import one_line, print_json, print_table, progress_console
+from index.errors import EarshotError
 
 if TYPE_CHECKING:
+    from nlp.engine import SentimentModel
     from nlp.evaluation.sets import LabelledSet
+
+Entry = dict[str, Any]
+T = TypeVar("T")
 
 
 def evaluate(
@@ -38,61 +44,86 @@ def evaluate(
     if not paths and not corrections:
         raise typer.BadParameter("Give --data PATH, or --corrections.")
     from nlp.engine import load_model
-    from nlp.evaluation import report, sets
+    from nlp.evaluation import saving, sets
 
-    found = [sets.read(path) for path in paths] + (_corrected() if corrections else [])
+    for path in paths:
+        sets.must_exist(path)
+    to_stdout = str(out) == "-"
+    file = saving.ReportFile(out) if out and not to_stdout else None
+    found = [_or_entry(sets.name_of(path), sets.read, path) for path in paths]
+    found += _corrected() if corrections else []
     loaded = load_model(model, threads)
-    scored: list[dict[str, Any]] = []
-    console = progress_console()
+    entries: list[Entry] = []
+    result = {"model": f"{loaded.name} {loaded.version}", "sets": entries}
     for one in found:
-        with console.status(f"{one.name}: {len(one.examples)} texts"):
-            scored.append(report.evaluate(loaded, one))
-        if str(out) != "-":
-            _print(scored[-1])
-    result = {"model": f"{loaded.name} {loaded.version}", "sets": scored}
-    if out and str(out) == "-":
+        entries.append(one if isinstance(one, dict) else _score(loaded, one))
+        if not to_stdout:
+            _print(entries[-1])
+        if file:
+            file.save(result)
+    if to_stdout:
         print_json(result)
-    elif out:
-        _write(out, result)
+    if file:
+        file.save(result, last=True)
+    if any("error" in entry for entry in entries):
+        raise typer.Exit(1)
+
+
+def _score(model: SentimentModel, labelled: LabelledSet) -> Entry:
+    from nlp.evaluation import report
+
+    with progress_console().status(f"{labelled.name}: {len(labelled.examples)} texts"):
+        return _or_entry(labelled.name, report.evaluate, model, labelled)
+
+
+def _or_entry(name: str, work: Callable[..., T], *given: Any) -> T | Entry:
+    """What `work` gives, or the entry of a set at which it failed: one set must not cost the others."""
+    from nlp.evaluation import report
+
+    try:
+        return work(*given)
+    except EarshotError as error:
+        reason = str(error)
+    except Exception as error:  # noqa: BLE001 - logged in full; the other sets are scored
+        from dashboard.commands.parts import configure_log
+        from index import log
+
+        configure_log()
+        log.get("cli").error("evaluation failed", set=name, exc_info=True)
+        reason = f"{type(error).__name__}: {error}. This is a bug; the log above has the place."
+    typer.echo(f"earshot: {one_line(reason)}", err=True)
+    return report.failed(name, reason)
 
 
 def _corrected() -> list[LabelledSet]:
-    """What people set on the desk: one set for each kind of label."""
+    """What people set on the desk, a set for each kind of label: of mentions drawn for a check, which tell how good
+    a model is, and of others, which people corrected because they were wrong."""
     import msgspec
 
     from dashboard.commands.parts import open_parts
-    from index.labels.rows import FIELDS, SET, training_rows
+    from index.labels.rows import DRAWN, FIELDS, SET, training_rows
     from nlp.evaluation.sets import Example, LabelledSet
 
-    found = []
+    sets: dict[str, list[Example]] = {}
     with open_parts() as parts:
         for field in FIELDS:
-            tasks: dict[str, list[Example]] = {}
             for row in training_rows(parts.store, [field]):
-                tasks.setdefault(row.get("task") or field, []).append(msgspec.convert(row, Example))
-            found += [LabelledSet(f"{SET}:{task}", examples) for task, examples in tasks.items()]
-    return found
+                name = f"{DRAWN if row['drawn'] else SET}:{row.get('task') or field}"
+                sets.setdefault(name, []).append(msgspec.convert(row, Example))
+    return [LabelledSet(name, examples, every_label=True) for name, examples in sets.items()]
 
 
 def _print(one: dict[str, Any]) -> None:
+    if "error" in one:
+        return  # told on stderr
     if "skipped" in one:
         typer.echo(f"{one['name']}: skipped, {one['skipped']}")
         return
     names = ("macro_f1", "mention_f1", "micro_f1", "f1", "auc", "accuracy", "ece")
     shown = {name: one[name] for name in names if one.get(name) is not None}
     print_table(("set", "n", *shown), [(one["name"], one["n"], *(f"{value:.4f}" for value in shown.values()))])
-
-
-def _write(out: Path, result: dict[str, Any]) -> None:
-    """Raises SettingsError when the file cannot be written."""
-    import msgspec
-
-    from index.errors import SettingsError
-
-    try:
-        out.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
-    except OSError as error:
-        raise SettingsError(f"{out} cannot be written: {error.strerror}. Choose another place.") from error
+    if "sentiment" in one:
+        _print({"name": f"{one['name']} (sentiment)"} | one["sentiment"])
 
 
 def add_to(app: typer.Typer) -> None:

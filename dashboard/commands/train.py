@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from index.errors import ModelError, SettingsError
+
 
 def train(
     sets: Annotated[Path, typer.Option(metavar="FOLDER", help="One folder a set: train.jsonl.gz, dev.jsonl.gz.")],
@@ -40,8 +42,6 @@ def train(
     try:
         from nlp.training import data, rebuild
     except ImportError as error:
-        from index.errors import ModelError
-
         raise ModelError(f"training needs more packages ({error.name}): pip install 'earshot[train]'") from error
     plan = rebuild.Plan(
         sets=sets,
@@ -57,7 +57,10 @@ def train(
         seed=seed,
         bf16=bf16,
     )
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{out} cannot be made: {error.strerror}. Choose another --out.") from error
     weights = rebuild.run(plan)
     typer.echo(f"Wrote {weights}. Score it: earshot evaluate --model {weights} --data PATH")
 

@@ -13,7 +13,7 @@ from index.stores.protocol import Store
 
 Field = Literal["sentiment", "aspects", "intents"]
 FIELDS: tuple[Field, ...] = get_args(Field)
-SET = "corrections"  # the name of the set in a report
+SET, DRAWN = "corrections", "drawn"  # what sets of them are called in a report
 BATCH = 500
 _POLARITY = {"negative": -1, "positive": 1}
 

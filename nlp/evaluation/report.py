@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,34 +16,56 @@ from nlp.heads import ABSENT, BINARY, CATEGORIES, category_of
 
 NEUTRAL = LABELS.index("neutral")
 TASKS = {"spam": "advertisement", "irony": "sarcasm"}  # what data sets call them
+LEAST_MAPPED = 0.8  # of a set's aspects; one that names them by words of the text meets ours by accident
 Report = dict[str, Any]
 
 
 def evaluate(model: SentimentModel, labelled: LabelledSet) -> Report:
     """One set: `name`, `n` and the measures of its kind; or `skipped` with the reason."""
-    examples = [example for example in labelled.examples if example.kind]
+    about = [example for example in labelled.examples if example.aspects is not None]
+    tasks = [example for example in labelled.examples if example.task and example.kind == example.task]
+    moods = [example for example in labelled.examples if example.has_mood]
+    found: Report = {"skipped": "no row has a label"}
+    if about:
+        found = _timed(lambda: _aspects(model, about, labelled.every_label))
+    elif tasks:
+        found = _timed(lambda: _task(model, tasks, str(tasks[0].task)))
+    if moods:
+        mood = _timed(lambda: _sentiment(model, moods, labelled.every_label))
+        without = {"aspects": {"skipped": found["skipped"]}} if about and "skipped" in found else {}
+        found = mood | without if "skipped" in found else found | {"sentiment": mood}
+    return _entry(labelled.name, found)
+
+
+def failed(name: str, error: str) -> Report:
+    """The entry of a set that could not be read or scored."""
+    return _entry(name, {"error": error})
+
+
+def _entry(name: str, found: Report) -> Report:
+    """What was found, with every key that an entry promises."""
+    nothing: Report = {"name": name, "kind": None, "n": 0, "accuracy": None, "macro_f1": None, "per_class": {}}
+    speeds = dict.fromkeys(("cpu_seconds", "texts_per_second", "texts_per_cpu_second"))
+    return nothing | {"ece": None, "abstention": []} | speeds | found
+
+
+def _timed(score: Callable[[], Report]) -> Report:
     started, cpu = time.perf_counter(), time.process_time()
-    if not examples:
-        found: Report = {"skipped": "no row has a label"}
-    elif examples[0].kind == "aspects":
-        found = _aspects(model, examples)
-    elif examples[0].task:
-        found = _task(model, examples, examples[0].task)
-    else:
-        found = _sentiment(model, examples)
+    found = score()
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu
     if "skipped" in found:
-        return {"name": labelled.name, "n": 0} | found
+        return found
     count = found["n"]
-    speed = {"cpu_seconds": cpu, "texts_per_second": count / wall, "texts_per_cpu_second": count / max(cpu, 1e-9)}
-    return {"name": labelled.name} | found | speed
+    speeds = {"texts_per_second": count / max(wall, 1e-9), "texts_per_cpu_second": count / max(cpu, 1e-9)}
+    return found | {"cpu_seconds": cpu} | speeds
 
 
-def _sentiment(model: SentimentModel, examples: list[Example]) -> Report:
+def _sentiment(model: SentimentModel, examples: list[Example], every_label: bool) -> Report:
     labels = np.array([LABELS.index(str(example.label)) for example in examples])
     shares = model.predict([example.text for example in examples])
     absent = [number for number in range(len(LABELS)) if number not in labels]
-    if NEUTRAL in absent or len(absent) == 1:  # two classes: the third probability is left out
+    two_classes = NEUTRAL in absent or len(absent) == 1
+    if two_classes and not every_label:  # the third probability is left out
         shares = shares.copy()
         shares[:, NEUTRAL if NEUTRAL in absent else absent[0]] = 0
         shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1e-12)
@@ -86,7 +108,7 @@ def _task(model: SentimentModel, examples: list[Example], task: str) -> Report:
     """A binary label: the head's own threshold decides, AUC needs none."""
     name = TASKS.get(task, task)
     if name not in BINARY or not isinstance(model, OnnxModel) or not model.has_heads:
-        return {"skipped": f"the model has no head for the task {task!r}"}
+        return {"kind": "binary", "task": task, "skipped": f"the model has no head for the task {task!r}"}
     labels = np.array([int(example.label or 0) for example in examples])
     scores = np.array([one.binary[BINARY.index(name)] for one in model.read([e.text for e in examples])])
     said = (scores >= model.card.thresholds.get(name, 0.5)).astype(np.int64)
@@ -95,14 +117,16 @@ def _task(model: SentimentModel, examples: list[Example], task: str) -> Report:
     return {"kind": "binary", "task": task, "head": name} | found | {"f1": f1, "auc": metrics.auc(labels, scores)}
 
 
-def _aspects(model: SentimentModel, examples: list[Example]) -> Report:
+def _aspects(model: SentimentModel, examples: list[Example], every_label: bool) -> Report:
     """Aspects: a set's own names are read as our categories; only those its scheme has are asked for."""
     if not isinstance(model, OnnxModel) or not model.has_heads:
-        return {"skipped": "the model has no head for aspects"}
+        return {"kind": "aspects", "skipped": "the model has no head for aspects"}
+    mapped, named = _mapped(examples)
+    if not every_label and mapped < max(1, LEAST_MAPPED * named):
+        reason = f"only {mapped} of its {named} aspects, under 80 %, are categories of ours (nlp/categories.toml)"
+        return {"kind": "aspects", "skipped": reason}
     gold = [_gold(example) for example in examples]
-    known = sorted({number for row in gold for number in row})
-    if not known:
-        return {"skipped": "none of the set's aspects is one of our categories (nlp/categories.toml)"}
+    known = list(range(len(CATEGORIES))) if every_label else sorted({number for row in gold for number in row})
     guesses = [_said(model, reading, known) for reading in model.read([example.text for example in examples])]
     both = [(row, guess) for row, guess in zip(gold, guesses, strict=True)]
     true, said = sum(len(row) for row, _ in both), sum(len(guess) for _, guess in both)
@@ -111,6 +135,7 @@ def _aspects(model: SentimentModel, examples: list[Example]) -> Report:
     return {
         "kind": "aspects",
         "n": len(examples),
+        "mapped": mapped / named if named else 1.0,
         "accuracy": pairs / max(1, mentions),
         "mention_f1": metrics.f1(mentions, said, true),
         "micro_f1": metrics.f1(pairs, said, true),
@@ -119,6 +144,12 @@ def _aspects(model: SentimentModel, examples: list[Example]) -> Report:
         "ece": None,
         "abstention": [],
     }
+
+
+def _mapped(examples: list[Example]) -> tuple[int, int]:
+    """How many of the aspects that the set names are categories of ours, and of how many."""
+    names = [name for example in examples for name in example.aspects or ()]
+    return sum(category_of(name) is not None for name in names), len(names)
 
 
 def _gold(example: Example) -> dict[int, int]:

@@ -6,6 +6,7 @@ import ast
 import csv
 import gzip
 import io
+import json
 import math
 import os
 import re
@@ -21,7 +22,8 @@ from index import foreign_json
 from index.documents import SENTIMENTS
 from index.errors import EarshotError
 
-SPLITS = ("test", "dev")  # of a folder with several files: the first of these
+SPLITS = ("test", "dev", "validation", "val")  # of a folder with several files: the first of these
+_ABOUT = ("manifest", "config", "dataset_info", "dataset_infos")  # .json files that tell of a set
 _ENDING = re.compile(r"\.(jsonl?|csv)(\.gz)?$", re.IGNORECASE)
 _GZIP, _MARK = b"\x1f\x8b", b"\xef\xbb\xbf"
 _MOODS = tuple(name for name in SENTIMENTS if name != "unsure")
@@ -49,21 +51,28 @@ class Example(msgspec.Struct, frozen=True):
             return "aspects"
         return None if self.label is None else self.task or "sentiment"
 
+    @property
+    def has_mood(self) -> bool:
+        """Whether it has a label of sentiment, perhaps beside its aspects."""
+        return self.label is not None and self.task is None
+
 
 class LabelledSet(msgspec.Struct, frozen=True):
-    """A set by name with its examples, whose labels are of one kind."""
+    """A set by name with its examples, whose labels are of one kind, or sentiment and aspects of the same texts.
+
+    `every_label`: whoever labelled it could have given any label of ours, so one that no row has was ruled out;
+    else the set's own scheme has none such, and it is not asked for.
+    """
 
     name: str
     examples: list[Example]
+    every_label: bool = False
 
 
 def read(path: Path) -> LabelledSet:
     """The set of a file, or of a folder (its name is the set's). Raises DataError."""
+    must_exist(path)
     try:
-        if not path.exists():
-            raise DataError(
-                f"{path} does not exist: give a .jsonl or .csv file, plain or .gz, or a folder with one"
-            )
         file = _file_of(path) if path.is_dir() else path
         examples = list(_examples(file))
     except (OSError, EOFError, zlib.error) as error:
@@ -73,28 +82,53 @@ def read(path: Path) -> LabelledSet:
     if not examples:
         raise DataError(f"{file} holds no labelled text")
     kinds = dict.fromkeys(example.kind for example in examples if example.kind)
-    if len(kinds) > 1:
+    together = kinds.keys() == {"aspects", "sentiment"} and any(
+        example.has_mood and example.aspects is not None for example in examples
+    )
+    if len(kinds) > 1 and not together:
         raise DataError(
             f"{file} has labels of several kinds ({', '.join(kinds)}): give each a file of its own; what people"
             " corrected is scored by --corrections"
         )
-    return LabelledSet(_folder_name(path) if path.is_dir() else _name_of(file), examples)
+    return LabelledSet(name_of(path), examples)
+
+
+def must_exist(path: Path) -> None:
+    """Raises DataError when there is nothing at `path`."""
+    try:
+        if path.exists():
+            return
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    raise DataError(f"{path} does not exist: give a .jsonl or .csv file, plain or .gz, or a folder with one")
+
+
+def name_of(path: Path) -> str:
+    """The name of a set: that of the folder or file; of "dev.jsonl.gz" and the like that of their folder."""
+    if path.is_dir():
+        return _folder_name(path)
+    return _folder_name(path.parent) if _stem(path).lower() in (*SPLITS, "train") else _stem(path)
 
 
 def _file_of(folder: Path) -> Path:
-    files = sorted(file for file in folder.iterdir() if _ENDING.search(file.name) and file.is_file())
+    files = _data_files(folder)
     for split in SPLITS:
         for file in files:
-            if _stem(file) == split:
+            if _stem(file).lower() == split:
                 return file
-    if len(files) != 1:
+    others = [file for file in files if _stem(file).lower() != "train"]
+    if len(others or files) != 1:
         raise DataError(f"{folder} has {len(files)} data files: name one test.jsonl, or give the file itself")
-    return files[0]
+    return (others or files)[0]
 
 
-def _name_of(file: Path) -> str:
-    """The file's own name; of "dev.jsonl.gz" and the like that of its folder."""
-    return _folder_name(file.parent) if _stem(file) in (*SPLITS, "train") else _stem(file)
+def _data_files(folder: Path) -> list[Path]:
+    """Those with texts: a .json is one as a split, or where there is nothing else; else it tells of the set."""
+    shown = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
+    named = [file for file in shown if _ENDING.search(file.name) and file.is_file()]
+    sure = [file for file in named if not re.search(r"\.json(\.gz)?$", file.name, re.IGNORECASE)]
+    unsure = [file for file in named if file not in sure and _stem(file).lower() not in _ABOUT]
+    return sure + [file for file in unsure if not sure or _stem(file).lower() in SPLITS]
 
 
 def _stem(file: Path) -> str:
@@ -117,14 +151,24 @@ def _examples(file: Path) -> Iterator[Example]:
     ending = _ENDING.search(file.name)
     for number, record in _csv(text) if ending and ending[1].lower() == "csv" else _lines(raw):
         try:
-            row = foreign_json.decode(record) if isinstance(record, bytes) else record
+            row = _json(record) if isinstance(record, bytes) else record
             yield msgspec.convert(_checked(row) if isinstance(row, dict) else row, Example)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise DataError(f'{file}, line {number}: {error}. A line is {{"text": ..., "label": ...}}') from error
 
 
 def _lines(raw: bytes) -> Iterator[tuple[int, bytes]]:
     return ((number, line) for number, line in enumerate(raw.splitlines(), 1) if line.strip())
+
+
+def _json(line: bytes) -> Any:
+    """Its value. Python writes NaN and Infinity for what is missing; JSON has none such: they count as null."""
+    try:
+        return foreign_json.decode(line)
+    except msgspec.DecodeError:
+        if b"NaN" not in line and b"Infinity" not in line:
+            raise
+        return json.loads(line, parse_constant=lambda _: None)
 
 
 def _csv(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -133,11 +177,14 @@ def _csv(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]
-    for cells in rows:
+    numbered = [(rows.line_num, cells) for cells in rows]
+    moods = [cells for _, cells in numbered if cells.get("label")]
+    every_aspect = not moods or any(cells.get("aspects") for cells in moods)
+    for number, cells in numbered:
         row = {name: cell for name, cell in cells.items() if name == "text" or (name and cell)}
-        if "label" not in cells and "aspects" in cells:
+        if every_aspect and "aspects" in cells and not cells.get("task"):
             row.setdefault("aspects", {})  # nothing is spoken of
-        yield rows.line_num, row
+        yield number, row
 
 
 def _checked(row: dict[str, Any]) -> dict[str, Any]:

@@ -13,15 +13,17 @@ import csv
 import gzip
 import random
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from index.documents import INTENTS
 from nlp import intents
 from nlp.engine import LABELS
+from nlp.evaluation.sets import DataError
 from nlp.heads import BINARY, POLARITIES, SARCASM, category_of
 from nlp.normalise import for_model, strip_emoticons
 
@@ -42,6 +44,7 @@ class SetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     smoothing: float = 0.0
     verdicts: bool = False
     emoticons_leak: bool = False
+    every_label: bool = False
     without: list[str] = []
     task: str | None = None
 
@@ -49,8 +52,9 @@ class SetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One labelled text. A label that is None or a name that is absent from `binary` is not known.
 
-    `sentiment` indexes LABELS; a `two_class` row has a set without a neutral class. `aspects`: category -> index of
-    POLARITIES. `binary`: names of BINARY -> 0 or 1, which count `binary_weight`.
+    `sentiment` indexes LABELS; a `two_class` row has a set without a neutral class; in one with `every_label` an
+    aspect that no row has was ruled out. `aspects`: category -> index of POLARITIES. `binary`: names of BINARY -> 0
+    or 1, which count `binary_weight`.
     """
 
     text: str
@@ -58,6 +62,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lang: str
     sentiment: int | None = None
     two_class: bool = False
+    every_label: bool = False
     verdict: bool = False
     smoothing: float = 0.0
     weight: float = 1.0
@@ -76,6 +81,7 @@ class Labelled(msgspec.Struct, frozen=True):
     task: str | None = None
 
 
+T = TypeVar("T")
 _LABELLED = msgspec.json.Decoder(Labelled)
 _ROW = msgspec.json.Decoder(Row)
 
@@ -86,20 +92,39 @@ def read_specs(path: Path = HERE / "sets.toml") -> dict[str, SetSpec]:
 
 
 def read_labelled(path: Path) -> list[Labelled]:
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as lines:
-        return [_LABELLED.decode(line) for line in lines if line.strip()]
+    return [record for record, _ in _with_labels(path, lambda _: None)]
+
+
+def _with_labels(path: Path, labels: Callable[[Labelled], T]) -> Iterator[tuple[Labelled, T]]:
+    """Each line with what `labels` says of it. Raises DataError with the line that cannot be understood."""
+    try:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _understood(line, labels, f"{path}, line {number}")
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _understood(line: bytes, labels: Callable[[Labelled], T], place: str) -> tuple[Labelled, T]:
+    try:
+        record = _LABELLED.decode(line)
+        return record, labels(record)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise DataError(f"{place}: {error}") from error
 
 
 def read_set(folder: Path, split: str, name: str, spec: SetSpec) -> list[Row]:
     """Every row of one split that has a label, in file order, duplicates dropped."""
     rows: dict[str, Row] = {}
-    for record in read_labelled(folder / name / f"{split}.jsonl.gz"):
+    for record, labels in _with_labels(folder / name / f"{split}.jsonl.gz", labels_of):
         text = strip_emoticons(record.text) if spec.emoticons_leak else record.text
-        if (labels := labels_of(record)) and (key := for_model(text)):
+        if labels and (key := for_model(text)):
             rows.setdefault(key, Row(text=text, source=name, lang=record.lang, weight=spec.weight, **labels))
     moods = {row.sentiment for row in rows.values()} - {None}
     extra = {
-        "two_class": bool(moods) and NEUTRAL not in moods,
+        "two_class": bool(moods) and NEUTRAL not in moods and not spec.every_label,
+        "every_label": spec.every_label,
         "verdict": spec.verdicts,
         "smoothing": spec.smoothing,
     }
@@ -112,13 +137,16 @@ def trusted(folder: Path, split: str, name: str, spec: SetSpec) -> list[Row]:
 
 
 def labels_of(record: Labelled) -> dict[str, Any]:
-    """The fields of a Row that a record of a set fills; empty when it has no label of ours."""
+    """The fields of a Row that a record of a set fills; empty when it has no label of ours. Raises ValueError."""
     if record.aspects is not None:
         return {"aspects": merged_aspects(record.aspects)}
     if record.task is not None:
         name = TASKS.get(record.task, record.task)
         return {"binary": {name: int(record.label or 0)}} if name in BINARY else {}
-    return {"sentiment": LABELS.index(str(record.label))} if record.label is not None else {}
+    mood = None if record.label is None else str(record.label).strip().lower()
+    if mood is not None and mood not in LABELS:
+        raise ValueError(f"the label {record.label!r} is none of {', '.join(LABELS)}")
+    return {} if mood is None else {"sentiment": LABELS.index(mood)}
 
 
 def merged_aspects(named: dict[str, int]) -> dict[str, int]:
@@ -133,7 +161,12 @@ def merged_aspects(named: dict[str, int]) -> dict[str, int]:
 def read_own(path: Path) -> list[Row]:
     """Texts of our own: text,lang,sentiment,aspects,intents,sarcasm, every label known."""
     with open(path, encoding="utf-8", newline="") as file:
-        return [_own(cells) for cells in csv.DictReader(file)]
+        lines = csv.DictReader(file)
+        try:
+            return [_own(cells) for cells in lines]
+        except (KeyError, ValueError, AttributeError, TypeError, csv.Error) as error:
+            reason = f"{error} is not understood; write it as in {HERE / 'own.csv'}"
+            raise DataError(f"{path}, line {lines.line_num}: {reason}") from error
 
 
 def _own(cells: dict[str, str]) -> Row:
@@ -142,6 +175,7 @@ def _own(cells: dict[str, str]) -> Row:
     return Row(
         text=cells["text"],
         source="own",
+        every_label=True,
         lang=cells["lang"],
         sentiment=LABELS.index(cells["sentiment"]),
         aspects={name: POLARITIES.index(polarity) for name, _, polarity in pairs},

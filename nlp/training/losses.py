@@ -22,12 +22,14 @@ Known = dict[str, list[int]]  # source -> numbers of the categories that its sch
 
 
 def known_categories(rows: Sequence[Row]) -> Known:
-    """A category that no row of a set has is not one of its scheme: its absence says nothing there."""
+    """A category that no row of a set has is not one of its scheme: its absence says nothing there, but in a set
+    whose people could have named any."""
     numbers = {name: number for number, name in enumerate(CATEGORIES)}
     found: dict[str, set[int]] = {}
     for row in rows:
         if row.aspects is not None:
-            found.setdefault(row.source, set()).update(numbers[name] for name in row.aspects)
+            named = CATEGORIES if row.every_label else row.aspects
+            found.setdefault(row.source, set()).update(numbers[name] for name in named)
     return {source: sorted(places) for source, places in found.items()}
 
 

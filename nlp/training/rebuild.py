@@ -6,10 +6,13 @@ goes on where it stood; training itself goes on from its last checkpoint.
 
 from __future__ import annotations
 
+import hashlib
+import tomllib
 from pathlib import Path
 
 import msgspec
 
+from index.errors import SettingsError
 from nlp.engine import ACCURATE, CARD
 from nlp.training import data, export, heads, restore, train
 
@@ -38,11 +41,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(plan: Plan) -> Path:
     """Rows; the larger model, its heads, its export into OUT/weights/accurate; the smaller one taught by it, in the
-    same way into OUT/weights, which is returned. Raises SystemExit when an export is not fit to ship."""
-    rows, weights = plan.out / "rows", plan.out / "weights"
-    if not (rows / "dev.jsonl.gz").exists():
-        files = ["--sets", plan.sets, "--specs", plan.specs, "--own", plan.own]
-        data.main(_words(*files, "--out", rows, "--seed", plan.seed))
+    same way into OUT/weights, which is returned. Raises SettingsError or DataError when a file is wrong, SystemExit
+    when an export is not fit to ship."""
+    _check(plan)
+    _rows(plan)
+    weights = plan.out / "weights"
     large = plan.out / "large"
     new_heads = [] if (plan.base / CARD).exists() else ["--new-heads"]
     _train(plan, large, ["--base", _start(plan), "--minutes", plan.minutes, "--freeze", plan.freeze, *new_heads])
@@ -53,6 +56,48 @@ def run(plan: Plan) -> Path:
         _train(plan, student, ["--base", large / "model", *taught])
         _export(plan, student, weights, "earshot-6l")
     return weights
+
+
+def _check(plan: Plan) -> None:
+    """Raises SettingsError when a file or folder is missing, or the specs cannot be understood."""
+    for place, option in ((plan.sets, "--sets"), (plan.base, "--base")):
+        if not place.is_dir():
+            raise SettingsError(f"{place} is no folder: correct {option}")
+    for place, option in ((plan.specs, "--specs"), (plan.own, "--own")):
+        if not place.is_file():
+            raise SettingsError(f"{place} is no file: correct {option}")
+    try:
+        data.read_specs(plan.specs)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        keys = ", ".join(data.SetSpec.__struct_fields__)
+        raise SettingsError(f"{plan.specs}: {error}. A table [NAME OF A SET] may have the keys {keys}") from error
+
+
+def _rows(plan: Plan) -> None:
+    """Writes OUT/rows, or takes those there. Raises SettingsError when they were made from something else."""
+    rows, source = plan.out / "rows", _source(plan)
+    made_from = rows / "made_from"
+    if (rows / "dev.jsonl.gz").exists():
+        if made_from.exists() and made_from.read_text("utf-8") != source:
+            raise SettingsError(
+                f"{rows} has rows of other --sets, --specs, --own or --seed: choose another --out or delete {rows}"
+            )
+        return
+    rows.mkdir(parents=True, exist_ok=True)
+    made_from.write_text(source, "utf-8")
+    files = ["--sets", plan.sets, "--specs", plan.specs, "--own", plan.own]
+    data.main(_words(*files, "--out", rows, "--seed", plan.seed))
+
+
+def _source(plan: Plan) -> str:
+    """A digest of all that decides the rows; of the sets only names, sizes and times, for they are large."""
+    total = hashlib.sha256(str(plan.seed).encode())
+    for file in sorted(file for file in plan.sets.rglob("*") if file.is_file()):
+        told = file.stat()
+        total.update(f"{file.relative_to(plan.sets)}\0{told.st_size}\0{told.st_mtime_ns}\n".encode())
+    for file in (plan.specs, plan.own):
+        total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()
 
 
 def _start(plan: Plan) -> Path:

@@ -184,6 +184,13 @@ def test_a_label_is_the_most_probable_class_or_unsure(member: Member) -> None:
         (["very_negative", "negative", "neutral", "positive", "very positive"], [0, 0, 1, 2, 2]),
         (["消极", "积极"], [0, 2]),
         (["负面", "中性", "正面"], [0, 1, 2]),
+        (["非常负面", "负面", "中性", "正面", "非常正面"], [0, 0, 1, 2, 2]),
+        (["很不满意", "中性的", "正面情绪"], [0, 1, 2]),
+        (["negative (stars 1, 2 and 3)", "positive (stars 4 and 5)"], [0, 2]),
+        (["好评（4-5 星）", "差评（1-3 星）"], [2, 0]),
+        (["star 1", "star 2", "star 3", "star 4", "star 5"], [0, 0, 1, 2, 2]),
+        (["Star_1", "Star_2", "Star_3", "Star_4", "Star_5"], [0, 0, 1, 2, 2]),
+        (["-1", "0", "1"], [0, 1, 2]),
     ],
 )
 def test_label_names_are_understood(labels: list[str], places: list[int]) -> None:
@@ -197,6 +204,9 @@ def test_label_names_are_understood(labels: list[str], places: list[int]) -> Non
         (["LABEL_0"], None),
         (["neutral", "positive"], None),
         (["LABEL_0", "LABEL_1", "LABEL_2", "LABEL_3"], None),
+        (["LABEL_0 (joy)", "LABEL_1 (anger)"], None),
+        (["-1", "0", "1", "2", "3"], None),
+        (["5 stars", "4 stars", "3 stars", "2 stars", "1 star"], None),
         (["negative", "neutral", "positive"], "multi_label_classification"),
     ],
 )
@@ -276,6 +286,31 @@ def test_an_onnx_file_with_another_number_of_labels_is_refused(tmp_path: Path) -
     labels.write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(ModelError, match="2 labels"):
         load_model(str(ref))
+
+
+def test_the_graph_of_a_folder_of_ours_is_that_folder() -> None:
+    assert load_model(str(SHIPPED / "model.onnx")).version == load_model().version
+
+
+@pytest.mark.parametrize("named", ["", "onnx/model.onnx"])
+def test_a_graph_lies_a_folder_below_its_tokenizer_as_optimum_writes_it(tmp_path: Path, named: str) -> None:
+    folder = small_bert(tmp_path / "small-bert")
+    expected = load_model(str(as_onnx(folder)))
+    (folder / "onnx").mkdir()
+    (folder / "model.onnx").rename(folder / "onnx" / "model.onnx")
+    (folder / "model.safetensors").unlink()
+    found = load_model(str(folder / named))
+    assert (found.name, found.version) == ("small-bert", expected.version)
+    np.testing.assert_array_equal(found.predict(TEXTS), expected.predict(TEXTS))
+
+
+def test_a_graph_without_a_tokenizer_it_can_read_is_left_to_torch(tmp_path: Path) -> None:
+    folder = small_bert(tmp_path / "small-bert")
+    expected = load_model(str(folder))
+    as_onnx(folder)
+    (folder / "tokenizer.json").unlink()
+    assert (folder / "vocab.txt").exists()
+    assert load_model(str(folder)).version == expected.version
 
 
 def test_without_torch_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
