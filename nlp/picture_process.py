@@ -7,14 +7,17 @@ picture; out: one line of JSON. It has limits of memory and ends with its parent
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import struct
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 SIDE = 2_000  # pixels: a larger picture is made smaller, letters of a screenshot stay readable
 MAX_SIDE, MAX_PIXELS = 30_000, 60_000_000  # a long screenshot has 1,080 x 30,000
+SEAM, BLANK = 200, 16  # rows before the end of a piece in which it may be cut; how many should be empty there
 LEAST, SLIM = 32, 8  # pixels of a side; times as high as wide, what is wide the reader frames itself
 MEMORY = 3 << 30  # bytes of address space, most of it never touched
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
@@ -77,9 +80,24 @@ def _pieces(page: Any) -> list[Any]:
     if page.height > 2 * page.width and page.height > SIDE:
         width = min(page.width, SIDE)
         page = page.resize((width, page.height * width // page.width)) if width < page.width else page
-        return [page.crop((0, top, width, min(top + SIDE, page.height))) for top in range(0, page.height, SIDE)]
+        cuts = list(_cuts(page))
+        return [page.crop((0, top, width, bottom)) for top, bottom in itertools.pairwise(cuts)]
     page.thumbnail((SIDE, SIDE))
     return [page]
+
+
+def _cuts(page: Any) -> Iterator[int]:
+    """Rows from 0 to the height, at most SIDE apart, where the picture has the least ink: not through a line."""
+    import numpy as np
+
+    top = 0
+    while top + SIDE < page.height:
+        yield top
+        start = top + SIDE - SEAM
+        rows = np.asarray(page.crop((0, start, page.width, top + SIDE)).convert("L"), np.float32)
+        ink = np.convolve(rows.std(axis=1), np.ones(BLANK), "valid")
+        top = start + int(ink.argmin()) + BLANK // 2
+    yield from (top, page.height)
 
 
 def _engine() -> Any:

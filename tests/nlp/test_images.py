@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import signal
 import struct
@@ -33,6 +34,7 @@ from index.settings import Brand, Settings
 from index.stores import open_store
 from nlp.analyse import Analyser
 from nlp.images import MAX_BYTES, Reader, Reading, _Running
+from nlp.picture_process import SEAM, SIDE, _cuts
 from nlp.pictures import PictureWorker, of_mention, open_queue
 from nlp.rescore import rescore
 from nlp.worker import Desk, Worker
@@ -121,6 +123,39 @@ def test_a_banner_and_a_long_screenshot_with_a_rest_of_a_row_are_read(reader: Re
     said = reader.read(screenshot(*SAID, size=(900, 2001))).text
     assert said is not None
     assert SAID[0] in said
+
+
+@pytest.mark.parametrize("paper", ["white", "black"])
+@pytest.mark.parametrize("row", [1_990, 2_000, 2_010])
+def test_a_long_screenshot_is_not_cut_through_a_line(reader: Reader, row: int, paper: str) -> None:
+    said = reader.read(
+        long_screenshot({row - 70: "第一句说包装", row: SAID[0], row + 70: "下一句说口味"}, paper)
+    ).text
+    assert said == f"第一句说包装\n{SAID[0]}\n下一句说口味"
+
+
+def long_screenshot(lines: dict[int, str], paper: str = "white", size: tuple[int, int] = (600, 2_200)) -> bytes:
+    """Each line centred at its row."""
+    if not FONT.exists():
+        pytest.skip("needs the Debian package fonts-noto-cjk")
+    picture = Image.new("RGB", size, paper)
+    draw = ImageDraw.Draw(picture)
+    ink = "black" if paper == "white" else "white"
+    for row, line in lines.items():
+        draw.text((20, row), line, font=ImageFont.truetype(str(FONT), 36), fill=ink, anchor="lm")
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("height", [2_001, 2_200, 4_000, 4_001, 30_000])
+@pytest.mark.parametrize("noise", [False, True])
+def test_the_pieces_of_a_long_screenshot_are_the_whole_of_it_and_no_larger(height: int, noise: bool) -> None:
+    page = Image.effect_noise((50, height), 60).convert("RGB") if noise else Image.new("RGB", (50, height))
+    cuts = list(_cuts(page))
+    assert (cuts[0], cuts[-1]) == (0, height)
+    assert len(cuts) - 1 <= -(-height // (SIDE - SEAM))
+    assert all(0 < bottom - top <= SIDE for top, bottom in itertools.pairwise(cuts))
 
 
 def test_a_reader_that_ends_without_an_answer_was_not_too_slow() -> None:
