@@ -30,7 +30,8 @@ from nlp.heads import ABSENT, BINARY, CATEGORIES
 from nlp.training.batching import padded
 from nlp.training.data import NEUTRAL, Row, of_each_set, read_own, read_rows
 from nlp.training.losses import known_categories
-from nlp.training.network import load
+from nlp.training.network import Network, load
+from nlp.training.rounding import inputs_of
 from nlp.training.rowq import BertShape, write_graph
 
 LEAST_AGREEMENT = 0.98  # 99 % where the processor has VNNI; AVX2 alone adds 16-bit products that can saturate
@@ -38,12 +39,13 @@ UNSURE_BELOW = 0.5  # a calibrated p below it is more likely wrong than right
 Floats = npt.NDArray[np.float32]
 
 
-def export(model: Path, out: Path) -> None:
-    """Write model.onnx and tokenizer.json."""
-    network = load(model)
+def int8_graph(
+    network: Network, encoder: Encoder, rows: Sequence[Row], with_states: bool = False
+) -> onnx.ModelProto:
+    """What is served, rounded for rows like these."""
     weights = {name: value.numpy() for name, value in network.state_dict().items()}
-    onnx.save(write_graph(weights, BertShape(network.config.to_dict())), str(out / "model.onnx"))
-    shutil.copyfile(model / "tokenizer.json", out / "tokenizer.json")
+    shape = BertShape(network.config.to_dict())
+    return write_graph(weights, shape, inputs_of(network, encoder, rows), with_states)
 
 
 def write_card(folder: Path, card: Card) -> None:
@@ -185,7 +187,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=args.out) as name:  # a folder with a card is taken for finished
         part = Path(name)
-        export(args.model, part)
+        encoder = Encoder(args.model / "tokenizer.json", training["max_tokens"])
+        read = read_rows(args.rows / "train.jsonl.gz")
+        onnx.save(int8_graph(load(args.model), encoder, read), str(part / "model.onnx"))
+        shutil.copyfile(args.model / "tokenizer.json", part / "tokenizer.json")
         card = Card(args.name, training["max_tokens"], 1.0, UNSURE_BELOW, categories=CATEGORIES, binary=BINARY)
         write_card(part, card)
         card = calibrated(card, OnnxModel(part).raw([row.text for row in rows]), rows)

@@ -21,9 +21,9 @@ from nlp.encoder import Encoder
 from nlp.engine import open_session
 from nlp.training.batching import batches
 from nlp.training.data import Row, read_rows
+from nlp.training.export import int8_graph
 from nlp.training.losses import Known, aspect_loss, binary_loss, known_categories
 from nlp.training.network import Network, Outputs, load, save
-from nlp.training.rowq import BertShape, write_graph
 
 OWN = ("queries", "aspect_weight", "aspect_bias", "binary_weight", "binary_bias")
 
@@ -32,14 +32,11 @@ class States:
     """Rows with the encoder's last states of them, as the int8 graph that will be served gives them: half
     precision, [tokens, hidden] each. A row that stands several times is read once."""
 
-    def __init__(self, network: Network, rows: list[Row], encoder: Encoder) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, rows: list[Row], encoder: Encoder) -> None:
         self.rows = rows
         texts = list(dict.fromkeys(row.text for row in rows))
         ids = dict(zip(texts, encoder.encode(texts), strict=True))
         self.lengths = [len(ids[row.text]) for row in rows]
-        weights = {name: value.numpy() for name, value in network.state_dict().items()}
-        graph = write_graph(weights, BertShape(network.config.to_dict()), with_states=True)
-        session = open_session(graph.SerializeToString())
         read = {text: _states(session, ids[text]) for text in _told(texts)}
         self.kept = [read[row.text] for row in rows]
 
@@ -123,9 +120,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     network, encoder = load(args.model), Encoder(args.model / "tokenizer.json", args.max_tokens)
-    rows = wanted(read_rows(args.rows / "train.jsonl.gz"), args.limit, args.own, args.seed)
+    every = read_rows(args.rows / "train.jsonl.gz")
+    session = open_session(int8_graph(network, encoder, every, with_states=True).SerializeToString())
+    rows = wanted(every, args.limit, args.own, args.seed)
     held = wanted(read_rows(args.rows / "dev.jsonl.gz"), args.limit // 10, 1, args.seed)
-    train, dev = (States(network, some, encoder) for some in (rows, held))
+    train, dev = (States(session, some, encoder) for some in (rows, held))
     fit(network, train, dev, known_categories(rows), args)
     save(network, args.model)
 

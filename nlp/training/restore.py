@@ -19,7 +19,7 @@ import torch
 from onnx import numpy_helper
 
 from nlp.training.network import Network, config_of, save
-from nlp.training.rowq import GELU_LEAST, HEAD_NAMES
+from nlp.training.rowq import HEAD_NAMES
 
 Tensors = dict[str, npt.NDArray[np.float32]]
 
@@ -71,23 +71,14 @@ def restore(folder: Path, heads: int = 12) -> Network:
 
 
 def _layer(tensors: Tensors, prefix: str) -> Tensors:
-    parts = [tensors[f"{prefix}.{name}.int8"] for name in ("qkv", "q", "kv") if f"{prefix}.{name}.int8" in tensors]
-    scales = [
-        tensors[f"{prefix}.{name}.scale"] for name in ("qkv", "q", "kv") if f"{prefix}.{name}.int8" in tensors
-    ]
-    joined = np.concatenate([p.T.astype(np.float32) * s[:, None] for p, s in zip(parts, scales, strict=True)])
     found: Tensors = {}
-    for name, weight, bias in zip(
-        ("query", "key", "value"), np.split(joined, 3), np.split(tensors[f"{prefix}.qkv.bias"], 3), strict=True
-    ):
+    joined, biases = _matrix(tensors, f"{prefix}.qkv"), tensors[f"{prefix}.qkv.bias"]
+    for name, weight, bias in zip(("query", "key", "value"), np.split(joined, 3), np.split(biases, 3), strict=True):
         found[f"{prefix}.attention.self.{name}.weight"] = weight
         found[f"{prefix}.attention.self.{name}.bias"] = bias
     for name in ("attention.output.dense", "intermediate.dense", "output.dense"):
         found[f"{prefix}.{name}.weight"] = _matrix(tensors, f"{prefix}.{name}")
-    for name in ("attention.output.dense.bias", "intermediate.dense.bias"):
-        found[f"{prefix}.{name}"] = tensors[f"{prefix}.{name}"]
-    taken = GELU_LEAST * found[f"{prefix}.output.dense.weight"].sum(axis=1)
-    found[f"{prefix}.output.dense.bias"] = tensors[f"{prefix}.output.bias"] - taken
+        found[f"{prefix}.{name}.bias"] = tensors[f"{prefix}.{name}.bias"]
     return found
 
 
@@ -95,7 +86,7 @@ def _matrix(tensors: Tensors, name: str) -> npt.NDArray[np.float32]:
     values: npt.NDArray[np.float32] = (
         tensors[f"{name}.int8"].T.astype(np.float32) * tensors[f"{name}.scale"][:, None]
     )
-    return values
+    return values * tensors.get(f"{name}.evened", np.float32(1))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

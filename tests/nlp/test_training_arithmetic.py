@@ -1,5 +1,8 @@
 """The arithmetic of training, without a training: losses, batches, int8 weights, temperatures."""
 
+import gzip
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,7 +14,7 @@ pytest.importorskip("onnx")
 from nlp.heads import CATEGORIES
 from nlp.training import batching, data, export, losses, network
 from nlp.training.data import Row
-from nlp.training.rowq import quantise_rows
+from nlp.training.rounding import Inputs, evening, rounded
 
 
 def row(**labels: object) -> Row:
@@ -44,6 +47,18 @@ def test_two_class_rows_leave_neutral_alone_unless_they_are_verdicts() -> None:
     assert logits.grad[0, 1] > 0
 
 
+def test_what_people_could_have_said_and_did_not_is_learnt_from(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    lines = ('{"text": "a", "label": "negative"}', '{"text": "b", "aspects": {"taste": -1}}')
+    (tmp_path / "mine" / "train.jsonl.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    kinds = {}
+    for every_label in (False, True):
+        spec = data.SetSpec(every_label=every_label)
+        mood, food = data.read_set(tmp_path, "train", "mine", spec)
+        kinds[every_label] = (mood.two_class, len(losses.known_categories([food])["mine"]))
+    assert kinds == {False: (True, 1), True: (False, len(CATEGORIES))}
+
+
 def test_every_row_is_in_one_batch_within_the_token_limit() -> None:
     lengths = [2 + number * 7 % 60 for number in range(500)]
     plan = batching.batches(lengths, 300, seed=1)
@@ -54,24 +69,60 @@ def test_every_row_is_in_one_batch_within_the_token_limit() -> None:
 
 def test_int8_rows_are_within_half_a_step() -> None:
     weights = np.random.default_rng(1).normal(size=(40, 64)).astype(np.float32)
-    values, scale = quantise_rows(weights)
+    values, scale = rounded(weights)
     assert values.dtype == np.int8
     assert (np.abs(values * scale[:, None] - weights) <= 0.51 * scale[:, None]).all()
-    assert (quantise_rows(np.zeros((2, 3), np.float32))[0] == 0).all()
+    assert (rounded(np.zeros((2, 3), np.float32))[0] == 0).all()
+
+
+def alike(count: int, columns: int) -> torch.Tensor:
+    """Rows whose columns go together, one of them far larger than the others."""
+    random = torch.Generator().manual_seed(1)
+    states = torch.randn(count, 8, generator=random) @ torch.randn(8, columns, generator=random)
+    states += 0.3 * torch.randn(count, columns, generator=random)
+    states[:, 3] *= 30
+    return states
+
+
+def test_rounding_that_saw_the_inputs_changes_the_product_less() -> None:
+    weights = np.random.default_rng(1).normal(size=(40, 200)).astype(np.float32)  # more than a block of columns
+    states, others = alike(3000, 200).split([2000, 1000])
+
+    def error(moments: object) -> float:
+        values, scale = rounded(weights, moments)
+        assert np.abs(values).max() <= 127
+        return float(np.square(others.numpy() @ (values * scale[:, None] - weights).T).mean())
+
+    assert error(Inputs.of(states).moments) < 0.3 * error(None)
 
 
 def test_what_training_adds_to_an_int8_model_outlives_the_next_rounding() -> None:
-    """Steps too small for the old grid would all be rounded away on it."""
-    weights = np.random.default_rng(1).normal(size=(40, 6400)).astype(np.float32)
-    values, scale = quantise_rows(weights)
+    """Changes of a tenth of a step would all be rounded away where each weight goes to its nearest step."""
+    random = np.random.default_rng(1)
+    values, scale = rounded(random.normal(size=(40, 200)).astype(np.float32))
     shipped = values * scale[:, None]
-    same, scale = quantise_rows(shipped)
+    states = alike(2000, 200)
+    moments = Inputs.of(states).moments
+    same, scale = rounded(shipped, moments)
     assert np.allclose(same * scale[:, None], shipped)  # what was frozen loses nothing more
-    learnt = 0.1 * scale[:, None]
-    values, scale = quantise_rows(shipped + learnt)
-    kept = (values * scale[:, None] - shipped).mean(axis=1, keepdims=True) / learnt
-    assert np.allclose(kept, 1, atol=0.5)
-    assert abs(kept.mean() - 1) < 0.1
+    learnt = 0.1 * scale[:, None] * random.choice([-1, 1], size=shipped.shape)
+    values, scale = rounded((shipped + learnt).astype(np.float32), moments)
+    assert (rounded((shipped + learnt).astype(np.float32))[0] == same).all()
+    left = states.numpy() @ (values * scale[:, None] - shipped - learnt).T
+    assert np.square(left).mean() < 0.3 * np.square(states.numpy() @ learnt.T).mean()
+
+
+def test_evened_columns_give_the_same_product_and_are_more_alike() -> None:
+    weights = np.random.default_rng(1).normal(size=(40, 64)).astype(np.float32)
+    states = alike(500, 64)
+    even = evening(Inputs.of(states).peaks, weights)
+    assert np.allclose(
+        (states.numpy() / even) @ (weights * even).T, states.numpy() @ weights.T, rtol=1e-3, atol=1e-3
+    )
+    seen = Inputs.of(states).divided(even)
+    assert seen.peaks.max() / np.median(seen.peaks) < 0.3 * states.abs().max() / np.median(Inputs.of(states).peaks)
+    assert np.allclose(seen.moments, Inputs.of(states / torch.from_numpy(even)).moments, rtol=1e-3, atol=1e-2)
+    assert np.isfinite(evening(np.zeros(64, np.float32), np.zeros((40, 64), np.float32))).all()
 
 
 def test_temperature_of_an_overconfident_model_is_above_one() -> None:
