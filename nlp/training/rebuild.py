@@ -116,7 +116,9 @@ def _train(plan: Plan, out: Path, options: list[object]) -> None:
 
 def _export(plan: Plan, run_folder: Path, out: Path, name: str) -> None:
     if not (out / CARD).exists():
-        heads.main(_words("--model", run_folder / "model", "--rows", plan.out / "rows", "--threads", plan.threads))
+        gone_on = ["--only", "binary"] if (plan.base / CARD).exists() else []
+        trained = ["--model", run_folder / "model", "--rows", plan.out / "rows", "--threads", plan.threads]
+        heads.main(_words(*trained, *gone_on))
         export.main(
             _words("--model", run_folder / "model", "--rows", plan.out / "rows", "--out", out, "--name", name)
         )

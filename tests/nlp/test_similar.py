@@ -69,7 +69,7 @@ def test_several_copies_in_one_batch_are_together(records: Records) -> None:
 
 
 def test_a_beginning_that_many_texts_share_hides_no_copy(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of what shares a band only the newest are looked at: all of a boilerplate's would cost more with every post."""
+    """Of what shares a band only the newest are looked at: of a boilerplate there are more with every post."""
     monkeypatch.setattr("index.clusters.BAND", 3)
     header = "【门店公告】亲爱的顾客您好，以下内容来自本店粉丝投稿，仅代表个人观点："
     stories = [header + post for post in POSTS]

@@ -20,7 +20,7 @@ from nlp.encoder import Encoder
 from nlp.engine import ACCURATE, OnnxModel, load_model
 from nlp.evaluation import report
 from nlp.evaluation import sets as labelled_sets
-from nlp.training import baseline, batching, data, export, merge, network, rebuild, restore, train
+from nlp.training import baseline, batching, data, export, heads, merge, network, rebuild, restore, train
 from nlp.training.data import SetSpec
 
 GOOD = ["很好吃", "喜欢", "delicious", "love it", "推荐", "满意"]
@@ -278,6 +278,16 @@ def test_a_shipped_folder_is_gone_on_from(trained: Path, served: Path, rows: Pat
     for name in kept:  # heads are not rounded: nothing of them may be lost, of which a text's label tells little
         assert torch.equal(again.get_parameter(name), first.get_parameter(name)), name
     assert "queries" in kept
+
+
+def test_heads_that_had_their_training_can_be_left_alone(trained: Path, rows: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "model")
+    run(heads.main, "--model", tmp_path / "model", "--rows", rows, "--only", "binary", "--epochs", 1)
+    before, after = network.load(trained).state_dict(), network.load(tmp_path / "model").state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {"queries", "binary_weight", "binary_bias"}
+    kinds = len(network.CATEGORIES)
+    assert torch.equal(before["queries"][:kinds], after["queries"][:kinds])
 
 
 def test_one_command_makes_both_models_and_goes_on_after_a_stop(
