@@ -22,6 +22,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from nlp.engine import ACCURATE, load_model
+from nlp.evaluation.sets import DataError
 from nlp.normalise import for_model
 from nlp.training.baseline import NGRAMS, POOLED, macro_f1, read_train
 from nlp.training.data import LABELS, NEUTRAL, Labelled, read_labelled, read_specs
@@ -72,7 +73,7 @@ def judged(folder: Path, seen: set[str]) -> list[Labelled]:
     """A sample of the texts that nobody trained on whose aspects agree, with their sentiment."""
     try:
         rows = {for_model(row.text): row for row in read_texts(folder) if row.aspects}
-    except ValueError:  # no set of texts
+    except DataError:  # no set of texts
         return []
     found = [
         Labelled(row.text, row.lang, LABELS[1 + moods.pop()])

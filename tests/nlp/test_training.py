@@ -17,7 +17,7 @@ pytest.importorskip("sklearn")
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from nlp.encoder import Encoder
-from nlp.engine import ACCURATE, OnnxModel, load_model
+from nlp.engine import ACCURATE, SHIPPED, OnnxModel, load_model
 from nlp.evaluation import report
 from nlp.evaluation import sets as labelled_sets
 from nlp.training import baseline, batching, data, export, heads, merge, network, rebuild, restore, train
@@ -278,6 +278,16 @@ def test_a_shipped_folder_is_gone_on_from(trained: Path, served: Path, rows: Pat
     for name in kept:  # heads are not rounded: nothing of them may be lost, of which a text's label tells little
         assert torch.equal(again.get_parameter(name), first.get_parameter(name)), name
     assert "queries" in kept
+
+
+@pytest.mark.parametrize("folder", [SHIPPED, SHIPPED / ACCURATE])
+def test_both_shipped_models_are_gone_on_from(folder: Path) -> None:
+    texts = ["太难喝了，再也不来", "回购无数次了", "门店几点开门", "Broke after two days", "呢間嘢好好食！"]
+    raw = OnnxModel(folder).raw(texts)
+    encoder = Encoder(folder / "tokenizer.json", 64)
+    with torch.inference_mode():
+        logits = restore.restore(folder).eval()(*batching.padded(encoder.encode(texts), encoder.pad_id))
+    assert raw.sentiment == pytest.approx(logits.sentiment.numpy(), abs=0.5)
 
 
 def test_heads_that_had_their_training_can_be_left_alone(trained: Path, rows: Path, tmp_path: Path) -> None:
