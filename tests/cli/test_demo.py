@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,8 @@ from dashboard.demo.texts import sections
 from dashboard.demo.world import CRISIS_DAYS_AGO, ZONE, build_world
 from index import settings as settings_file
 from index.query import MentionQuery
+from nlp.engine import load_model
+from nlp.reading import read
 
 ANCHOR = datetime(2026, 8, 20, 4, 0, tzinfo=UTC)
 
@@ -56,6 +59,18 @@ def test_the_demo_fills_a_desk_and_a_second_run_adds_nothing(filled: tuple[Path,
     assert second["mentions"] == first["mentions"]
     assert after["totals"]["saved"] == before["totals"]["saved"]
     assert (second["links"], second["cases"]) == (first["links"], first["cases"])
+
+
+def test_the_rule_for_foreign_bodies_hears_the_crisis() -> None:
+    """A rule names aspects; when its words move to a finer one, it goes deaf and nothing fails."""
+    demo = Path(queries.__file__).parent / "demo"
+    rules = tomllib.loads((demo / "earshot.toml").read_text(encoding="utf-8"))["rules"]
+    (rule,) = [rule for rule in rules if rule["name"] == "异物与品质"]
+    lines = (demo / "texts" / "tea.txt").read_text(encoding="utf-8").splitlines()
+    texts = [line.replace("{b}", "青芽茶町").replace("{p}", "茉莉奶绿") for line in lines if "异物" in line]
+    said = [{aspect.name for aspect in one.aspects} for one in read(load_model(), texts)]
+    assert len(texts) > 5
+    assert sum(not names.isdisjoint(rule["aspects"]) for names in said) >= 0.8 * len(texts)
 
 
 def test_the_demo_shows_the_same_numbers_with_a_cluster(
