@@ -81,9 +81,8 @@ class _Known:
             self._by_band[band].append(number)
         numbers = sorted({number for _, number in found})
         sql = "SELECT id, key, signature FROM cluster WHERE id IN (SELECT value FROM json_each(?))"
-        rows = (
-            transaction.all(sql, (numbers,)) if numbers else []
-        )  # PostgreSQL cannot tell what an empty list is of
+        # PostgreSQL cannot tell what an empty list is of.
+        rows = transaction.all(sql, (numbers,)) if numbers else []
         self._clusters = {number: (key, bytes.fromhex(minhash)) for number, key, minhash in rows}
 
     def key(self, one: Signature) -> str:

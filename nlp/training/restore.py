@@ -21,7 +21,7 @@ from onnx import numpy_helper
 from nlp.training.network import Network, config_of, save
 from nlp.training.rowq import HEAD_NAMES
 
-GELU_LEAST = -0.17  # the minimum of x * Phi(x) is -0.16997
+GELU_MINIMUM = -0.17  # of x * Phi(x): -0.16997
 Tensors = dict[str, npt.NDArray[np.float32]]
 
 
@@ -81,10 +81,9 @@ def _layer(tensors: Tensors, prefix: str) -> Tensors:
         found[f"{prefix}.{name}.weight"] = _matrix(tensors, f"{prefix}.{name}")
         if f"{prefix}.{name}.bias" in tensors:
             found[f"{prefix}.{name}.bias"] = tensors[f"{prefix}.{name}.bias"]
-    if (
-        f"{prefix}.output.bias" in tensors
-    ):  # of a graph that took GELU's minimum off its input, as earshot-6l's does
-        taken = GELU_LEAST * found[f"{prefix}.output.dense.weight"].sum(axis=1)
+    # A graph from before rowq.GELU_ZERO, as earshot-6l's, took the minimum off and gave it to the bias.
+    if f"{prefix}.output.bias" in tensors:
+        taken = GELU_MINIMUM * found[f"{prefix}.output.dense.weight"].sum(axis=1)
         found[f"{prefix}.output.dense.bias"] = tensors[f"{prefix}.output.bias"] - taken
     return found
 

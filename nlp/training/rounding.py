@@ -4,7 +4,7 @@ Each weight to its nearest step is not the least change of a product: its inputs
 weight can be made up by its neighbours (GPTQ: Frantar et al. 2022, arXiv 2210.17323). And one activation scale a
 token wastes steps where one column is thirty times the others, as after this encoder's norms, the first token's
 above all: columns are evened first, what is taken from the states is given to the weights (SmoothQuant: Xiao et al.
-2022, arXiv 2211.10438). On the way from fp32 the logits' error falls by a third.
+2022, arXiv 2211.10438).
 """
 
 from __future__ import annotations
@@ -24,9 +24,7 @@ from nlp.training.network import Network
 
 LEVELS = 127
 ROWS_A_SET, BATCH_TOKENS = 15, 2048
-EVENED = (
-    0.6  # share of a column's unevenness that goes to the weights; of .5 to 1 the least change of both together
-)
+EVENED = 0.6  # share of a column's unevenness that goes to the weights: more spares states, less spares weights
 DAMPING = 0.01  # of the mean square of a column; the GPTQ paper's
 BLOCK = 128  # columns whose errors are passed on together
 

@@ -8,20 +8,13 @@ import pytest
 from golden import golden
 from hypothesis import given
 from hypothesis import strategies as st
+from labelled_rows import ROWS
 
 from nlp.engine import Probabilities, load_model
 from nlp.evaluation import metrics, report, sets
 from nlp.heads import BINARY, category_of
 
 sklearn_metrics = pytest.importorskip("sklearn.metrics")
-
-ROWS = [
-    {"text": "这家奶茶太好喝了，强烈推荐", "label": "positive", "lang": "zh-Hans", "source": "x"},
-    {"text": "难喝死了，再也不来", "label": "negative", "lang": "zh-Hans"},
-    {"text": "Broke after two days, total waste of money", "label": "negative", "lang": "en"},
-    {"text": "love it, best purchase this year", "label": "positive", "lang": "en"},
-    {"text": "surprise", "label": None, "lang": "en"},
-]
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=2, max_size=60))

@@ -6,16 +6,9 @@ import math
 from pathlib import Path
 
 import pytest
+from labelled_rows import ROWS
 
 from nlp.evaluation import sets
-
-ROWS = [
-    {"text": "这家奶茶太好喝了，强烈推荐", "label": "positive", "lang": "zh-Hans", "source": "x"},
-    {"text": "难喝死了，再也不来", "label": "negative", "lang": "zh-Hans"},
-    {"text": "Broke after two days, total waste of money", "label": "negative", "lang": "en"},
-    {"text": "love it, best purchase this year", "label": "positive", "lang": "en"},
-    {"text": "surprise", "label": None, "lang": "en"},
-]
 
 
 def test_a_file_of_any_usual_form_is_the_same_set(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.clusters import REMEMBER, Clusters, Signature, likeness
+from index.clusters import REMEMBER, Clusters, Signature, _Known, likeness
 from index.records import open_records
 from index.records.protocol import Records
 from index.settings import Settings
@@ -75,6 +76,12 @@ def test_a_beginning_that_many_texts_share_hides_no_copy(records: Records, monke
     stories = [header + post for post in POSTS]
     keys = assign(records, *stories)
     assert [assign(records, f"{story}！")[0] for story in stories] == keys
+    bands = {band for story in stories if (one := signature(story)) for band in one.bands}
+    shared: Counter[int] = Counter()
+    with records.write() as transaction:
+        shared.update(dict(transaction.all("SELECT band, count(*) FROM cluster_band GROUP BY band", ())))
+        known = _Known(transaction, bands)
+    assert max(shared.values()) > 3 == max(map(len, known._by_band.values()))
 
 
 def test_many_small_changes_do_not_join_what_is_different(records: Records) -> None:
