@@ -22,6 +22,9 @@ def train(
     own: Annotated[
         Path | None, typer.Option(metavar="FILE", help="CSV of texts with every label (nlp/training/own.csv).")
     ] = None,
+    unpruned: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="What BASE was pruned from: its pieces for more languages.")
+    ] = None,
     minutes: Annotated[float, typer.Option(min=0.1, help="Of the larger model; the schedule ends there.")] = 180,
     student_minutes: Annotated[float, typer.Option(min=0, help="Of the smaller one; 0: leave it out.")] = 90,
     epochs: Annotated[int, typer.Option(min=1)] = 2,
@@ -47,6 +50,7 @@ def train(
         sets=sets,
         base=base,
         out=out,
+        unpruned=unpruned,
         specs=specs or data.HERE / "sets.toml",
         own=own or data.HERE / "own.csv",
         minutes=minutes,

@@ -48,14 +48,15 @@ def score(train: list[Row], dev: list[Row]) -> dict[str, float]:
 
 
 def read_train(sets: Path, drawn: Path | None, specs: Mapping[str, SetSpec]) -> dict[str, list[Row]]:
-    """The rows with a sentiment of each set: all, or those drawn for a training, each once."""
+    """The rows with a sentiment of each set that has some: all, or those drawn for a training, each once."""
     if drawn is None:
         found = {name: read_set(sets, "train", name, spec) for name, spec in specs.items()}
     else:
         found = {name: [] for name in specs}
         for row in {(row.source, row.text): row for row in read_rows(drawn / "train.jsonl.gz")}.values():
             found.get(row.source, []).append(row)
-    return {name: rows for name, rows in found.items() if rows and rows[0].sentiment is not None}
+    told = {name: [row for row in rows if row.sentiment is not None] for name, rows in found.items()}
+    return {name: rows for name, rows in told.items() if rows}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -71,6 +72,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     pool = [row for rows in train.values() for row in rng.sample(rows, min(POOLED, len(rows)))] if args.pool else []
     scores = {}
     for name, rows in train.items():
+        if specs[name].agreed:  # a set of aspects: `earshot evaluate` does not score its sentiment
+            continue
         dev = read_set(args.sets, "dev", name, specs[name])
         held_out = {for_model(row.text) for row in dev}
         scores[name] = score([row for row in pool or rows if for_model(row.text) not in held_out], dev)

@@ -30,6 +30,7 @@ from nlp.normalise import for_model, strip_emoticons
 NEUTRAL = LABELS.index("neutral")
 TASKS = {"spam": "advertisement", "irony": SARCASM}  # what data sets call them
 HERE = Path(__file__).parent
+OURS = "own"  # what texts of our own have for a set
 OWN_REPEAT = 3  # texts of our own are few and have every label
 OWN_DEV = 5  # every fifth of them is kept from training: no other set has dev rows for some heads
 RULES_SHARE, RULES_WEIGHT = 0.3, 0.25  # rows that also learn intents from the word rules, and how much
@@ -45,6 +46,7 @@ class SetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     verdicts: bool = False
     emoticons_leak: bool = False
     every_label: bool = False
+    agreed: bool = False
     without: list[str] = []
     task: str | None = None
 
@@ -117,7 +119,8 @@ def _understood(line: bytes, labels: Callable[[Labelled], T], place: str) -> tup
 def read_set(folder: Path, split: str, name: str, spec: SetSpec) -> list[Row]:
     """Every row of one split that has a label, in file order, duplicates dropped."""
     rows: dict[str, Row] = {}
-    for record, labels in _with_labels(folder / name / f"{split}.jsonl.gz", labels_of):
+    told = agreed if spec.agreed else labels_of
+    for record, labels in _with_labels(folder / name / f"{split}.jsonl.gz", told):
         text = strip_emoticons(record.text) if spec.emoticons_leak else record.text
         if labels and (key := for_model(text)):
             rows.setdefault(key, Row(text=text, source=name, lang=record.lang, weight=spec.weight, **labels))
@@ -149,6 +152,13 @@ def labels_of(record: Labelled) -> dict[str, Any]:
     return {} if mood is None else {"sentiment": LABELS.index(mood)}
 
 
+def agreed(record: Labelled) -> dict[str, Any]:
+    """The fields of `labels_of`; a text whose aspects all have one polarity has that as its sentiment too."""
+    polarities = set((record.aspects or {}).values())
+    told = {"sentiment": 1 + polarities.pop()} if len(polarities) == 1 else {}
+    return labels_of(record) | told
+
+
 def merged_aspects(named: dict[str, int]) -> dict[str, int]:
     """A set's own names to our categories; several that are one of ours are summed to a sign."""
     sums: dict[str, int] = {}
@@ -174,7 +184,7 @@ def _own(cells: dict[str, str]) -> Row:
     wanted = cells["intents"].split(";")
     return Row(
         text=cells["text"],
-        source="own",
+        source=OURS,
         every_label=True,
         lang=cells["lang"],
         sentiment=LABELS.index(cells["sentiment"]),

@@ -8,6 +8,8 @@ fp32 on LEAST_AGREEMENT of a sample of the dev rows, and every number is the sam
 batch.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import random
@@ -17,6 +19,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -26,6 +29,7 @@ import torch
 
 from nlp.encoder import Encoder
 from nlp.engine import CARD, Card, OnnxModel, Raw, read_card, softmax
+from nlp.evaluation.metrics import f1
 from nlp.heads import ABSENT, BINARY, CATEGORIES
 from nlp.training.batching import padded
 from nlp.training.data import NEUTRAL, Row, of_each_set, read_own, read_rows
@@ -76,39 +80,48 @@ def temperature_for(logits: Floats, rows: Sequence[Row]) -> float:
     return best_temperature(masked, np.array([row.sentiment for row in kept]), weights)
 
 
-def aspects_for(logits: Floats, rows: Sequence[Row]) -> tuple[float, float]:
-    """Temperature of the four classes, and the probability of being spoken of from which an aspect counts.
+class Cells(NamedTuple):
+    """The categories that the set of a row knows, one a cell: number of the row, of the category, class, set."""
 
-    The threshold with the best mean micro-F1 (aspect and polarity) over the sets.
-    """
-    known = known_categories(rows)
-    cells = [
-        (
-            place,
-            number,
-            ABSENT if (polarity := (row.aspects or {}).get(CATEGORIES[number])) is None else 1 + polarity,
-        )
-        for place, row in enumerate(rows)
-        if row.aspects is not None
-        for number in known[row.source]
-    ]
-    places, numbers, labels = (np.array(column) for column in zip(*cells, strict=True))
-    chosen = logits[places, numbers]
-    warm = best_temperature(chosen, labels, np.ones(len(labels)))
+    rows: npt.NDArray[np.int64]
+    categories: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+    sources: npt.NDArray[np.str_]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Cells:
+        known = known_categories(rows)
+        found = []
+        for place, row in enumerate(rows):
+            for number in known[row.source] if row.aspects is not None else ():
+                polarity = (row.aspects or {}).get(CATEGORIES[number])
+                found.append((place, number, ABSENT if polarity is None else 1 + polarity, row.source))
+        return cls(*(np.array(column) for column in zip(*found, strict=True)))
+
+
+def aspects_for(logits: Floats, rows: Sequence[Row]) -> tuple[float, float]:
+    """Temperature of the four classes, and the probability of being spoken of from which an aspect counts: the one
+    with the best mean of `aspect_scores`."""
+    cells = Cells.of(rows)
+    chosen = logits[cells.rows, cells.categories]
+    warm = best_temperature(chosen, cells.labels, np.ones(len(cells.labels)))
     shares = softmax(chosen / np.float32(warm))
-    present, guess = 1 - shares[:, ABSENT], 1 + shares[:, 1:].argmax(1)
-    sources = np.array([rows[place].source for place in places])
 
     def mean_f1(least: float) -> float:
-        said = present >= least
-        scores = []
-        for source in known:
-            of = sources == source
-            right = int((said & (guess == labels) & of).sum())
-            scores.append(2 * right / max(1, int((said & of).sum() + ((labels != ABSENT) & of).sum())))
-        return float(np.mean(scores))
+        return float(np.mean(list(aspect_scores(shares, cells, least).values())))
 
     return warm, max((round(float(t), 2) for t in np.arange(0.2, 0.7, 0.02)), key=mean_f1)
+
+
+def aspect_scores(shares: Floats, cells: Cells, least: float) -> dict[str, float]:
+    """Micro-F1 of aspect and polarity of every set, when those are named that are spoken of with p >= `least`."""
+    said, guess = 1 - shares[:, ABSENT] >= least, 1 + shares[:, 1:].argmax(1)
+    right, true = said & (guess == cells.labels), cells.labels != ABSENT
+    found = {}
+    for source in dict.fromkeys(cells.sources.tolist()):
+        of = cells.sources == source
+        found[source] = f1(int((right & of).sum()), int((said & of).sum()), int((true & of).sum()))
+    return found
 
 
 def threshold_for(logits: Floats, name: str, rows: Sequence[Row]) -> float:
@@ -120,15 +133,15 @@ def threshold_for(logits: Floats, name: str, rows: Sequence[Row]) -> float:
     shares = 1 / (1 + np.exp(-logits[places]))
     weight = np.array([1 / (sources == source).sum() for source in sources])
 
-    def f1(least: float) -> float:
+    def score(least: float) -> float:
         said = shares >= least
         right = weight[said & (labels == 1)].sum()
         return float(2 * right / max(1e-9, weight[said].sum() + weight[labels == 1].sum()))
 
     # the middle of the thresholds that are as good: the edge of the best one is luck
     every = [round(float(t), 2) for t in np.arange(0.1, 0.91, 0.02)]
-    best = max(map(f1, every))
-    good = [t for t in every if f1(t) >= best - 0.002]
+    best = max(map(score, every))
+    good = [t for t in every if score(t) >= best - 0.002]
     return good[len(good) // 2]
 
 

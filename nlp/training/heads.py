@@ -23,7 +23,7 @@ from torch import Tensor
 from nlp.encoder import Encoder
 from nlp.engine import open_session
 from nlp.training.batching import batches
-from nlp.training.data import Row, read_rows
+from nlp.training.data import OURS, Row, read_rows
 from nlp.training.export import int8_graph
 from nlp.training.losses import Known, aspect_loss, binary_loss, known_categories
 from nlp.training.network import Network, Outputs, load, save
@@ -105,7 +105,7 @@ def wanted(rows: list[Row], limit: int, repeat_own: int, seed: int) -> list[Row]
     chosen: list[Row] = []
     for source, found in by_source.items():
         some = rng.sample(sorted(found.values(), key=lambda row: row.text), min(limit, len(found)))
-        chosen += some * (repeat_own if source == "own" else 1)
+        chosen += some * (repeat_own if source == OURS else 1)
     return chosen
 
 

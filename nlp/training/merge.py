@@ -37,7 +37,7 @@ def merge(base: Path, shares: dict[Path, float]) -> Network:
     return network
 
 
-def _share(word: str) -> tuple[Path, float]:
+def share_of(word: str) -> tuple[Path, float]:
     folder, _, share = word.rpartition(":")
     return Path(folder), float(share)
 
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", type=Path, required=True, help="what the others started from")
     parser.add_argument(
-        "--add", type=_share, required=True, action="append", metavar="FOLDER:SHARE", help="0 adds nothing, 1 all"
+        "--add", type=share_of, required=True, action="append", metavar="FOLDER:SHARE", help="0 adds nothing, 1 all"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     args = parser.parse_args(argv)

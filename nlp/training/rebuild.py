@@ -14,13 +14,14 @@ import msgspec
 
 from index.errors import SettingsError
 from nlp.engine import ACCURATE, CARD
-from nlp.training import data, export, heads, restore, train
+from nlp.training import data, export, heads, restore, train, vocabulary
 
 STUDENT_LAYERS = "1,3,5,7,9,11"  # of the twelve: every second one, as DistilBERT does (arXiv 1910.01108)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What to train from what. `base` is a BERT folder or a model folder of Earshot, which is gone on from.
+    """What to train from what. `base` is a BERT folder or a model folder of Earshot, which is gone on from; of
+    `unpruned`, the encoder that a BERT folder was pruned from, it gets the word pieces that the texts want most.
 
     `minutes` end the schedule of the larger model, `student_minutes` that of the smaller; 0 leaves one out.
     """
@@ -28,6 +29,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     sets: Path
     base: Path
     out: Path
+    unpruned: Path | None = None
     specs: Path = data.HERE / "sets.toml"
     own: Path = data.HERE / "own.csv"
     minutes: float = 180
@@ -48,7 +50,7 @@ def run(plan: Plan) -> Path:
     weights = plan.out / "weights"
     large = plan.out / "large"
     new_heads = [] if (plan.base / CARD).exists() else ["--new-heads"]
-    _train(plan, large, ["--base", _start(plan), "--minutes", plan.minutes, "--freeze", plan.freeze, *new_heads])
+    _train(plan, large, ["--base", start_of(plan), "--minutes", plan.minutes, "--freeze", plan.freeze, *new_heads])
     _export(plan, large, weights / ACCURATE, "earshot-12l")
     if plan.student_minutes:
         student = plan.out / "student"
@@ -100,12 +102,19 @@ def _source(plan: Plan) -> str:
     return total.hexdigest()
 
 
-def _start(plan: Plan) -> Path:
-    if not (plan.base / CARD).exists():
+def start_of(plan: Plan) -> Path:
+    """The BERT folder to train from: `base`, or what is made of it in OUT/start."""
+    gone_on = (plan.base / CARD).exists()
+    if not gone_on and plan.unpruned is None:
         return plan.base
     start = plan.out / "start"
-    if not (start / "tokenizer.json").exists():  # written last
+    if (start / "tokenizer.json").exists():  # written last
+        return start
+    if gone_on:
         restore.main(_words("--weights", plan.base, "--out", start))
+    else:
+        texts = ["--texts", plan.out / "rows" / "train.jsonl.gz"]
+        vocabulary.main(_words("--model", plan.base, "--full", plan.unpruned, *texts, "--out", start))
     return start
 
 

@@ -12,7 +12,7 @@ import argparse
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,8 @@ def piece_name(tokenizer: Tokenizer, piece: int) -> str:
 
 def extend(model: Path, full: Path, pieces: list[int], out: Path) -> None:
     """Write `model` with these pieces of `full` appended to vocabulary and embeddings."""
-    shutil.copytree(model, out, dirs_exist_ok=True)
+    left_out = shutil.ignore_patterns("tokenizer.json")  # written last: who finds it has a whole folder
+    shutil.copytree(model, out, dirs_exist_ok=True, copy_function=shutil.copyfile, ignore=left_out)
     weights = load_file(model / "model.safetensors")
     name = next(key for key in weights if key.endswith(ROWS))
     source = load_file(full / "model.safetensors")
@@ -54,20 +55,20 @@ def extend(model: Path, full: Path, pieces: list[int], out: Path) -> None:
     save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
     tokenizer, upstream = (json.loads((folder / "tokenizer.json").read_bytes()) for folder in (model, full))
     tokenizer["model"]["vocab"] += [upstream["model"]["vocab"][piece] for piece in pieces]
-    (out / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False), encoding="utf-8")
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
     config["vocab_size"] = len(weights[name])
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    (out / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False), encoding="utf-8")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="BERT folder with the pruned tokenizer")
     parser.add_argument("--full", type=Path, required=True, help="the unpruned base")
     parser.add_argument("--texts", type=Path, nargs="+", required=True, help="train.jsonl.gz files of the sets")
-    parser.add_argument("--limit", type=int, default=5000, help="pieces to add: 388 bytes each in the shipped file")
+    parser.add_argument("--limit", type=int, default=5500, help="pieces to add: 388 bytes each in the shipped file")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     full, pruned = (Tokenizer.from_file(str(folder / "tokenizer.json")) for folder in (args.full, args.model))
     texts = [row.text for path in args.texts for row in read_labelled(path)]
     pieces = most_useful(full, pruned, texts, args.limit)

@@ -20,7 +20,7 @@ from nlp.encoder import Encoder
 from nlp.engine import ACCURATE, SHIPPED, OnnxModel, load_model
 from nlp.evaluation import report
 from nlp.evaluation import sets as labelled_sets
-from nlp.training import baseline, batching, data, export, heads, merge, network, rebuild, restore, train
+from nlp.training import baseline, batching, compare, data, export, heads, merge, network, rebuild, restore, train
 from nlp.training.data import SetSpec
 
 GOOD = ["很好吃", "喜欢", "delicious", "love it", "推荐", "满意"]
@@ -366,3 +366,24 @@ def test_a_share_of_what_others_learnt_is_added(trained: Path, rows: Path, tmp_p
     network.save(network.shortened(learnt, [0]), other)
     with pytest.raises(ValueError, match="did not start from"):
         merge.merge(start, {other: 0.5})
+
+
+def test_networks_are_compared_on_dev_rows_head_by_head(
+    trained: Path, rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = network.load(trained)
+    with torch.no_grad():
+        for head in (lost.classifier.weight, lost.aspect_weight, lost.binary_weight):
+            head.zero_()
+    network.save(lost, tmp_path)
+    shutil.copyfile(trained / "tokenizer.json", tmp_path / "tokenizer.json")
+    run(compare.main, trained, tmp_path, f"{tmp_path}+{trained}:1", "--rows", rows, "--max-tokens", 32)
+    lines = capsys.readouterr().out.splitlines()[3:]
+    found = {line[:40].strip(): [float(cell) for cell in line[40:].split()] for line in lines}
+    assert set(found) == {
+        *("sentiment, three", "sentiment, two", "sentiment, leaky", "aspects, food", "binary, angry"),
+        *("sentiment, mean of 3", "aspects, mean of 1", "binary, mean of 1"),
+    }
+    for learnt, forgot, merged in found.values():
+        assert learnt > 85 > forgot
+        assert merged == pytest.approx(learnt, abs=0.1)

@@ -1,10 +1,13 @@
 """The arithmetic of training, without a training: losses, batches, int8 weights, temperatures."""
 
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -12,7 +15,7 @@ pytest.importorskip("onnx")
 
 # ruff: noqa: E402 - these need the extra `train`
 from nlp.heads import CATEGORIES
-from nlp.training import batching, data, export, losses, network
+from nlp.training import batching, data, export, losses, network, rebuild
 from nlp.training.data import Row
 from nlp.training.rounding import Inputs, evening, rounded
 
@@ -57,6 +60,50 @@ def test_what_people_could_have_said_and_did_not_is_learnt_from(tmp_path: Path) 
         mood, food = data.read_set(tmp_path, "train", "mine", spec)
         kinds[every_label] = (mood.two_class, len(losses.known_categories([food])["mine"]))
     assert kinds == {False: (True, 1), True: (False, len(CATEGORIES))}
+
+
+def test_aspects_that_agree_say_how_the_text_is_meant(tmp_path: Path) -> None:
+    (tmp_path / "food").mkdir()
+    lines = (
+        '{"text": "both good", "aspects": {"taste": 1, "AMBIENCE#GENERAL": 1}}',
+        '{"text": "good and bad", "aspects": {"taste": 1, "staff": -1}}',
+        '{"text": "bad in a way of no category of ours", "aspects": {"?": -1}}',
+        '{"text": "of nothing", "aspects": {}}',
+    )
+    (tmp_path / "food" / "train.jsonl.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    moods = {}
+    for agreed in (False, True):
+        read = data.read_set(tmp_path, "train", "food", data.SetSpec(agreed=agreed))
+        moods[agreed] = [(row.sentiment, len(row.aspects or {})) for row in read]
+    assert moods == {
+        False: [(None, 2), (None, 2), (None, 0), (None, 0)],
+        True: [(2, 2), (None, 2), (0, 0), (None, 0)],
+    }
+
+
+def test_pieces_of_the_unpruned_base_are_appended(tmp_path: Path) -> None:
+    """Most letters saved first; no id changes; each with the embedding it has there."""
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", *"กขคง", "▁"]
+    words = {"pruned": pieces, "full": ["<s>", "<pad>", "</s>", "<unk>", "กขค", "คง", "กง", *"กขคง", "▁"]}
+    for name, listed in words.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        tokenizer = Tokenizer(models.Unigram([(piece, -len(piece)) for piece in listed], unk_id=3))
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+        tokenizer.save(str(folder / "tokenizer.json"))
+        rows = np.array([[sum(map(ord, piece))] for piece in listed], dtype=np.float32)
+        save_file({"embeddings.word_embeddings.weight": rows}, folder / "model.safetensors")
+        (folder / "config.json").write_text(json.dumps({"vocab_size": len(listed)}))
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "train.jsonl.gz").write_bytes(gzip.compress('{"text": "กขค คง กขค"}'.encode()))
+    plan = {"sets": tmp_path, "base": tmp_path / "pruned", "out": tmp_path}
+    start = rebuild.start_of(rebuild.Plan(**plan, unpruned=tmp_path / "full"))
+    tokenizer = Tokenizer.from_file(str(start / "tokenizer.json"))
+    assert [tokenizer.id_to_token(place) for place in range(tokenizer.get_vocab_size())] == [*pieces, "กขค", "คง"]
+    embeddings = load_file(start / "model.safetensors")["embeddings.word_embeddings.weight"][:, 0]
+    assert embeddings.tolist() == [sum(map(ord, piece)) for piece in [*pieces, "กขค", "คง"]]
+    assert json.loads((start / "config.json").read_bytes())["vocab_size"] == len(embeddings)
+    assert rebuild.start_of(rebuild.Plan(**plan)) == tmp_path / "pruned"
 
 
 def test_every_row_is_in_one_batch_within_the_token_limit() -> None:
