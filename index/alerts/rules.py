@@ -122,10 +122,10 @@ def reach_of(record: Record) -> int:
 
 
 def topic_of(record: Record, *, praise: bool = False, wanted: Sequence[str] = ()) -> str:
-    """What a case is about: the first aspect spoken of that way (a wanted one before others), else the intent."""
+    """What a case is about: the first `wanted` aspect spoken of that way, else the first of all, else an intent."""
     named = _aspects(record, "positive" if praise else "negative")
     if named:
-        return next((name for name in named if name in wanted), named[0])
+        return next((name for name in wanted if name in named), named[0])
     if praise:
         return "praise"
     return next((i for i in ("complaint", "question") if i in record.analysis.intents), GENERAL)
@@ -140,7 +140,8 @@ def _aspects(record: Record, sentiment: str) -> list[str]:
 def _match(fitting: Sequence[Rule], record: Record, brand: str, categories: Mapping[str, Name]) -> Match:
     rule = fitting[0]
     praise = rule.kind == "praise"
-    topic = topic_of(record, praise=praise, wanted=rule.aspects)
+    watched = [name for each in fitting for name in each.aspects]
+    topic = topic_of(record, praise=praise, wanted=watched)
     reason_en, reason_zh = _reasons(rule, record, categories.get(topic))
     return Match(
         rule=rule.name,

@@ -128,6 +128,15 @@ def test_the_topic_is_the_first_bad_aspect_else_the_intent(say, now, aspects, in
     assert match.topic == topic
 
 
+def test_a_case_is_about_what_a_rule_watches_before_what_is_said_first(say, now):
+    """Whoever's rule is the most urgent: a splinter in a cup of a customer is no matter of the staff."""
+    record = say("1", aspects={"staff": "negative", "taste": "negative"})
+    (match,) = found(record, CUSTOMER, TASTE, now=now, customer="C1")
+    assert (match.rule, match.topic) == ("customer", "taste")
+    (match,) = found(say("2", aspects={"staff": "negative"}), CUSTOMER, TASTE, now=now, customer="C1")
+    assert match.topic == "staff"
+
+
 def test_an_opinion_on_the_whole_is_no_subject_and_opens_no_case_by_itself(say, now):
     watched = Rule(name="whole", kind="complaint_aspect", aspects=("overall",))
     for rule in (*(r for r in DEFAULT_RULES if r.kind == "complaint_aspect"), watched):
