@@ -6,6 +6,7 @@ The names live in columns.toml. A guess is checked against the values below the 
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
 import unicodedata
@@ -195,6 +196,7 @@ def unique_headers(cells: Sequence[Any]) -> tuple[str, ...]:
     return tuple(names)
 
 
+IDS = ("comment_id", "post_id", "id")
 _ORDER = {
     field: rank
     for rank, field in enumerate(
@@ -230,8 +232,19 @@ def _values(sample: Sequence[Sequence[Any]], position: int) -> list[Any]:
 
 def _plausible(field: str, values: Sequence[Any], clock: Clock) -> bool:
     """Whether at least half of the values could be this field. A column without values may be anything."""
+    if field in IDS and counts_rows(values):
+        return False
     test = _TESTS.get(field)
     return test is None or not values or 2 * sum(test(value, clock) for value in values) >= len(values)
+
+
+def counts_rows(values: Sequence[Any]) -> bool:
+    """Whether the values are 0, 1, 2... or 1, 2, 3...: numbers of rows, which the next file has again."""
+    try:
+        numbers = [float(value) for value in values]
+    except (TypeError, ValueError):
+        return False
+    return len(numbers) > 1 and numbers[0] in (0, 1) and all(b - a == 1 for a, b in itertools.pairwise(numbers))
 
 
 def _reads(read: Callable[..., Any]) -> Callable[[Any, Clock], bool]:

@@ -54,6 +54,19 @@ def test_a_number_of_a_review_is_its_id(tmp_path: Path, home: Settings, header: 
     assert review.id == "import:R77"
 
 
+@pytest.mark.parametrize("header", ["ID", "评价ID", "帖子ID"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_column_that_counts_rows_is_no_id(tmp_path: Path, home: Settings, header: str, first: int) -> None:
+    """It would make the second export overwrite the first."""
+    found = []
+    for file, texts in (("may.csv", ("送得太慢了", "好喝")), ("june.csv", ("包装漏了", "会再买", "太甜"))):
+        lines = "".join(f"{number},{text},2026-08-01\n" for number, text in enumerate(texts, first))
+        found += read(write(tmp_path, file, f"{header},评价内容,时间\n{lines}"), home)[0]
+    assert len({mention.id for mention in found}) == 5
+    (first_of_a_thread, _), _ = read(write(tmp_path, "a.csv", f"{header},评价内容\n41,好喝\n42,太甜\n"), home)
+    assert first_of_a_thread.id == "import:41"
+
+
 @pytest.mark.parametrize(
     ("header", "link"),
     [
