@@ -50,15 +50,19 @@ def network_of(words: str) -> tuple[Path, Network]:
     return Path(start), network
 
 
-def answers(network: Network, encoder: Encoder, rows: Sequence[Row], batch_tokens: int) -> Answers:
+def answers(
+    network: Network, encoder: Encoder, rows: Sequence[Row], batch_tokens: int, bf16: bool = False
+) -> Answers:
     ids = encoder.encode([row.text for row in rows])
     lengths = [len(one) for one in ids]
     order = sorted(range(len(rows)), key=lengths.__getitem__)
     read: list[tuple[Floats, ...]] = []
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         for batch in cut(order, lengths, batch_tokens):
             outputs = network(*padded([ids[row] for row in batch], encoder.pad_id))
-            read.append(tuple(head.numpy() for head in (outputs.sentiment, outputs.aspects, outputs.binary)))
+            read.append(
+                tuple(head.float().numpy() for head in (outputs.sentiment, outputs.aspects, outputs.binary))
+            )
     back = np.argsort(order)
     return Answers(*(np.concatenate(parts)[back] for parts in zip(*read, strict=True)))
 
@@ -113,6 +117,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--sets", nargs="+", help="these only")
     parser.add_argument("--max-tokens", type=int, default=192)
     parser.add_argument("--batch-tokens", type=int, default=4096, help="tokens read together, padding included")
+    parser.add_argument("--bf16", action="store_true", help="faster where the processor has AVX512_BF16 or AMX")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
@@ -124,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for number, words in enumerate(args.networks, 1):
         start, network = network_of(words)
         encoder = Encoder(start / "tokenizer.json", args.max_tokens)
-        columns.append(scores(answers(network, encoder, rows, args.batch_tokens), rows))
+        columns.append(scores(answers(network, encoder, rows, args.batch_tokens, args.bf16), rows))
         print(f"{number}: {words}", flush=True)
     print("\n".join(table(columns)))
 
