@@ -75,8 +75,9 @@ def scores(given: Answers, rows: Sequence[Row]) -> Scores:
     found = {}
     for source, of in places.items():
         labelled = [place for place in of if rows[place].sentiment is not None]
-        if labelled:
-            found["sentiment", source] = sentiment_score(given.sentiment[labelled], [rows[at] for at in labelled])
+        if labelled:  # by people, or agreed by their aspects (SetSpec.agreed)
+            head = "sentiment" if rows[of[0]].aspects is None else "agreed"
+            found[head, source] = sentiment_score(given.sentiment[labelled], [rows[at] for at in labelled])
     found |= {("aspects", source): 100 * score for source, score in aspect_sets(given, rows).items()}
     for number, name in enumerate(BINARY):
         found |= {
@@ -103,7 +104,7 @@ def binary_sets(given: Answers, rows: Sequence[Row], number: int, name: str) -> 
     shares, least = 1 / (1 + np.exp(-given.binary[:, number])), threshold_for(given.binary[:, number], name, rows)
     found = {}
     for source in dict.fromkeys(row.source for row in rows if name in row.binary):
-        of = [place for place, row in enumerate(rows) if row.source == source]
+        of = [place for place, row in enumerate(rows) if row.source == source and name in row.binary]
         said, true = shares[of] >= least, np.array([rows[place].binary[name] for place in of]) == 1
         found[source] = f1(int((said & true).sum()), int(said.sum()), int(true.sum()))
     return found
