@@ -96,7 +96,7 @@ def fit(network: Network, train: States, dev: States, known: Known, args: argpar
 
 
 def wanted(rows: list[Row], limit: int, repeat_own: int, seed: int) -> list[Row]:
-    """Rows with a label for these heads by people, each once, at most `limit` of a set; our own more often."""
+    """Rows with a label of these heads by people, at most `limit` of a set, each once; all of ours, more often."""
     rng = random.Random(seed)
     by_source: dict[str, dict[str, Row]] = {}
     for row in rows:
@@ -104,8 +104,8 @@ def wanted(rows: list[Row], limit: int, repeat_own: int, seed: int) -> list[Row]
             by_source.setdefault(row.source, {})[row.text] = row
     chosen: list[Row] = []
     for source, found in by_source.items():
-        some = rng.sample(sorted(found.values(), key=lambda row: row.text), min(limit, len(found)))
-        chosen += some * (repeat_own if source == OURS else 1)
+        every = sorted(found.values(), key=lambda row: row.text)
+        chosen += every * repeat_own if source == OURS else rng.sample(every, min(limit, len(every)))
     return chosen
 
 
