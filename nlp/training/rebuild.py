@@ -16,6 +16,7 @@ from index.errors import SettingsError
 from nlp.engine import ACCURATE, CARD
 from nlp.training import data, export, heads, restore, train, vocabulary
 
+BERT = ("config.json", "model.safetensors", "tokenizer.json")
 STUDENT_LAYERS = "1,3,5,7,9,11"  # of the twelve: every second one, as DistilBERT does (arXiv 1910.01108)
 
 
@@ -62,9 +63,13 @@ def run(plan: Plan) -> Path:
 
 def _check(plan: Plan) -> None:
     """Raises SettingsError when a file or folder is missing, or the specs cannot be understood."""
-    for place, option in ((plan.sets, "--sets"), (plan.base, "--base")):
-        if not place.is_dir():
+    for place, option in ((plan.sets, "--sets"), (plan.base, "--base"), (plan.unpruned, "--unpruned")):
+        if place is not None and not place.is_dir():
             raise SettingsError(f"{place} is no folder: correct {option}")
+    for place, option in ((plan.base, "--base"), (plan.unpruned, "--unpruned")):
+        missing = [name for name in BERT if place and not (place / CARD).exists() and not (place / name).is_file()]
+        if missing:
+            raise SettingsError(f"{place} has no {missing[0]}: {option} wants a BERT folder of Hugging Face")
     for place, option in ((plan.specs, "--specs"), (plan.own, "--own")):
         if not place.is_file():
             raise SettingsError(f"{place} is no file: correct {option}")

@@ -27,6 +27,9 @@ def sets(tmp_path: Path) -> Path:
     write(folder, "Positive")
     (folder / "sets.toml").write_text("[shop]\n", encoding="utf-8")
     (folder / "own.csv").write_text(OWN, encoding="utf-8")
+    (folder / "bert").mkdir()
+    for name in rebuild.BERT:
+        (folder / "bert" / name).touch()
     return folder
 
 
@@ -37,16 +40,29 @@ def write(folder: Path, label: str) -> None:
 
 
 def train(earshot: Earshot, folder: Path, **changed: Path) -> Any:
-    options = {"sets": folder, "base": folder, "specs": folder / "sets.toml", "own": folder / "own.csv"} | changed
+    options = {
+        "sets": folder,
+        "base": folder / "bert",
+        "specs": folder / "sets.toml",
+        "own": folder / "own.csv",
+    } | changed
     options.setdefault("out", folder.parent / "out")
     return earshot("train", *[word for name, value in options.items() for word in (f"--{name}", str(value))])
 
 
-@pytest.mark.parametrize("option", ["sets", "base", "specs", "own"])
+@pytest.mark.parametrize("option", ["sets", "base", "unpruned", "specs", "own"])
 def test_what_is_not_there_is_named(earshot: Earshot, sets: Path, option: str) -> None:
     ran = train(earshot, sets, **{option: sets / "nowhere"})
-    kind = "folder" if option in ("sets", "base") else "file"
+    kind = "file" if option in ("specs", "own") else "folder"
     assert (ran.code, ran.err) == (1, f"earshot: {sets / 'nowhere'} is no {kind}: correct --{option}\n")
+
+
+@pytest.mark.parametrize("option", ["base", "unpruned"])
+def test_a_folder_that_is_no_encoder_is_told_before_any_work(earshot: Earshot, sets: Path, option: str) -> None:
+    ran = train(earshot, sets, **{option: sets})
+    assert (ran.code, len(ran.err.splitlines())) == (1, 1)
+    assert f"{sets} has no config.json: --{option} wants a BERT folder" in ran.err
+    assert not (sets.parent / "out" / "rows").exists()
 
 
 @pytest.mark.parametrize(
