@@ -34,13 +34,35 @@ def known_categories(rows: Sequence[Row]) -> Known:
 
 
 def loss_of(outputs: Outputs, rows: Sequence[Row], known: Known, teacher: Outputs | None = None) -> Tensor:
-    """The mean loss of the rows over all heads."""
-    labels = sentiment_loss(outputs.sentiment.float(), rows)
-    labels = labels + ASPECT_SHARE * aspect_loss(outputs.aspects.float(), rows, known)
-    labels = labels + BINARY_SHARE * binary_loss(outputs.binary.float(), rows)
+    """The mean loss of the rows over all heads. A row that has every label is not taught: the teacher may not have
+    read it, and it has nothing left to guess."""
     if teacher is None:
-        return labels
-    return (1 - TEACHER_SHARE) * labels + TEACHER_SHARE * teacher_loss(outputs, teacher)
+        return label_loss(outputs, rows, known)
+    told = [place for place, row in enumerate(rows) if _has_every_label(row)]
+    taught = [place for place, row in enumerate(rows) if not _has_every_label(row)]
+    loss = outputs.sentiment.sum() * 0
+    if told:
+        loss = loss + label_loss(_only(outputs, told), [rows[place] for place in told], known) * len(told)
+    if taught:
+        student, some = _only(outputs, taught), [rows[place] for place in taught]
+        labels, opinion = label_loss(student, some, known), teacher_loss(student, _only(teacher, taught))
+        loss = loss + ((1 - TEACHER_SHARE) * labels + TEACHER_SHARE * opinion) * len(taught)
+    return loss / len(rows)
+
+
+def _has_every_label(row: Row) -> bool:
+    return row.sentiment is not None and row.aspects is not None and len(row.binary) == len(BINARY)
+
+
+def _only(outputs: Outputs, places: list[int]) -> Outputs:
+    return Outputs(*(head[places] for head in outputs))
+
+
+def label_loss(outputs: Outputs, rows: Sequence[Row], known: Known) -> Tensor:
+    """The mean loss of the rows against their labels, over all heads."""
+    sentiment = sentiment_loss(outputs.sentiment.float(), rows)
+    aspects = aspect_loss(outputs.aspects.float(), rows, known)
+    return sentiment + ASPECT_SHARE * aspects + BINARY_SHARE * binary_loss(outputs.binary.float(), rows)
 
 
 def sentiment_loss(logits: Tensor, rows: Sequence[Row]) -> Tensor:

@@ -40,6 +40,23 @@ def test_a_head_learns_nothing_from_a_row_without_its_label() -> None:
     assert outputs.binary.grad.abs().sum() == 0
 
 
+def test_a_row_with_every_label_is_not_taught() -> None:
+    """The teacher is sure of positive; the rows are negative."""
+    told = row(sentiment=0, aspects={"taste": 0}, binary=dict.fromkeys(data.BINARY, 0))
+    sizes = (3,), (len(CATEGORIES), 4), (len(data.BINARY),), (4,)
+    teacher = network.Outputs(*(torch.zeros(3, *size) for size in sizes))
+    teacher.sentiment[:, 2] = 9.0
+    outputs = network.Outputs(*(torch.zeros(3, *size, requires_grad=True) for size in sizes))
+    some = [told, row(sentiment=0), told]
+    losses.loss_of(outputs, some, losses.known_categories(some), teacher).backward()
+    wanted = -outputs.sentiment.grad  # the way each logit is moved
+    assert wanted[0, 0] > 0 > wanted[0, 2]
+    assert wanted[1, 2] > 0 > wanted[1, 1]
+    alone = network.Outputs(*(torch.zeros(3, *size, requires_grad=True) for size in sizes))
+    losses.loss_of(alone, some, losses.known_categories(some)).backward()
+    assert torch.allclose(alone.sentiment.grad[[0, 2]], outputs.sentiment.grad[[0, 2]])
+
+
 def test_two_class_rows_leave_neutral_alone_unless_they_are_verdicts() -> None:
     logits = torch.zeros(1, 3, requires_grad=True)
     losses.sentiment_loss(logits, [row(sentiment=0, two_class=True)]).backward()
