@@ -30,7 +30,7 @@ from nlp.sentiment import classify
 FILE = "own_categories.json"
 FEWEST = 5  # examples: below, leaving one out leaves nothing to learn from
 MATURE = 100  # examples from which a category counts as grown
-BACKGROUND = Path(__file__).parent / "training" / "own.csv"
+BACKGROUND = Path(__file__).parent / "training" / "own" / "hard.csv"
 EVERY = 14  # of the background is enough: about 400 texts, two seconds of the model, once
 MOST_SENTENCES = 24  # of a mention that are compared
 MAX_CHARS = 4_000  # characters read: a longer article is about more than the brand

@@ -20,10 +20,12 @@ def train(
         Path | None, typer.Option(metavar="FILE", help="How each set is used (nlp/training/sets.toml).")
     ] = None,
     own: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="CSV of texts with every label (nlp/training/own.csv).")
+        Path | None,
+        typer.Option(metavar="PATH", help="CSV, or folder of some: texts with every label (nlp/training/own)."),
     ] = None,
     unpruned: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="What BASE was pruned from: its pieces for more languages.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="What BASE was pruned from: its pieces for more languages."),
     ] = None,
     minutes: Annotated[float, typer.Option(min=0.1, help="Of the larger model; the schedule ends there.")] = 180,
     student_minutes: Annotated[float, typer.Option(min=0, help="Of the smaller one; 0: leave it out.")] = 90,
@@ -52,7 +54,7 @@ def train(
         out=out,
         unpruned=unpruned,
         specs=specs or data.HERE / "sets.toml",
-        own=own or data.HERE / "own.csv",
+        own=own or data.OWN,
         minutes=minutes,
         student_minutes=student_minutes,
         epochs=epochs,

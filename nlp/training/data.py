@@ -4,7 +4,7 @@
 
 FOLDER holds one folder a set with train.jsonl.gz and dev.jsonl.gz, one JSON object a line: {"text", "lang"} and
 "label" (negative, neutral, positive or null; 0 or 1 of a task) or "aspects" ({name: -1 | 0 | 1}). sets.toml says
-how each is used; texts of our own (own.csv), which have every label, are added. ROWS gets train.jsonl.gz and
+how each is used; texts of our own (own/*.csv), which have every label, are added. ROWS gets train.jsonl.gz and
 dev.jsonl.gz: the exact rows that training and calibration read.
 """
 
@@ -30,6 +30,7 @@ from nlp.normalise import for_model, strip_emoticons
 NEUTRAL = LABELS.index("neutral")
 TASKS = {"spam": "advertisement", "irony": SARCASM}  # what data sets call them
 HERE = Path(__file__).parent
+OWN = HERE / "own"
 OURS = "own"  # what texts of our own have for a set
 OWN_REPEAT = 3  # texts of our own are few and have every label
 OWN_DEV = 5  # every fifth of them is kept from training: no other set has dev rows for some heads
@@ -169,13 +170,22 @@ def merged_aspects(named: dict[str, int]) -> dict[str, int]:
 
 
 def read_own(path: Path) -> list[Row]:
-    """Texts of our own: text,lang,sentiment,aspects,intents,sarcasm, every label known."""
+    """Texts of our own, of a file or of every .csv of a folder: text,lang,sentiment,aspects,intents,sarcasm, every
+    label known."""
+    return [row for file in own_files(path) for row in _read_own(file)]
+
+
+def own_files(path: Path) -> list[Path]:
+    return sorted(path.glob("*.csv")) if path.is_dir() else [path]
+
+
+def _read_own(path: Path) -> list[Row]:
     with open(path, encoding="utf-8", newline="") as file:
         lines = csv.DictReader(file)
         try:
             return [_own(cells) for cells in lines]
         except (KeyError, ValueError, AttributeError, TypeError, csv.Error) as error:
-            reason = f"{error} is not understood; write it as in {HERE / 'own.csv'}"
+            reason = f"{error} is not understood; write it as in {OWN / 'hard.csv'}"
             raise DataError(f"{path}, line {lines.line_num}: {reason}") from error
 
 
@@ -253,7 +263,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--sets", type=Path, required=True, help="folder with one folder a set")
     parser.add_argument("--out", type=Path, required=True, help="folder to write train and dev rows to")
     parser.add_argument("--specs", type=Path, default=HERE / "sets.toml", help="which sets, and how each is used")
-    parser.add_argument("--own", type=Path, default=HERE / "own.csv", help="texts with every label")
+    parser.add_argument("--own", type=Path, default=OWN, help="CSV, or folder of some: texts with every label")
     parser.add_argument("--seed", type=int, default=13)
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     out: Path
     unpruned: Path | None = None
     specs: Path = data.HERE / "sets.toml"
-    own: Path = data.HERE / "own.csv"
+    own: Path = data.OWN
     minutes: float = 180
     student_minutes: float = 90
     epochs: int = 2
@@ -70,9 +70,10 @@ def _check(plan: Plan) -> None:
         missing = [name for name in BERT if place and not (place / CARD).exists() and not (place / name).is_file()]
         if missing:
             raise SettingsError(f"{place} has no {missing[0]}: {option} wants a BERT folder of Hugging Face")
-    for place, option in ((plan.specs, "--specs"), (plan.own, "--own")):
-        if not place.is_file():
-            raise SettingsError(f"{place} is no file: correct {option}")
+    if not plan.specs.is_file():
+        raise SettingsError(f"{plan.specs} is no file: correct --specs")
+    if not plan.own.exists():
+        raise SettingsError(f"{plan.own} is not there: correct --own")
     try:
         data.read_specs(plan.specs)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
@@ -102,7 +103,7 @@ def _source(plan: Plan) -> str:
     for file in sorted(file for file in plan.sets.rglob("*") if file.is_file()):
         told = file.stat()
         total.update(f"{file.relative_to(plan.sets)}\0{told.st_size}\0{told.st_mtime_ns}\n".encode())
-    for file in (plan.specs, plan.own):
+    for file in (plan.specs, *data.own_files(plan.own)):
         total.update(hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()
 

@@ -53,8 +53,8 @@ def train(earshot: Earshot, folder: Path, **changed: Path) -> Any:
 @pytest.mark.parametrize("option", ["sets", "base", "unpruned", "specs", "own"])
 def test_what_is_not_there_is_named(earshot: Earshot, sets: Path, option: str) -> None:
     ran = train(earshot, sets, **{option: sets / "nowhere"})
-    kind = "file" if option in ("specs", "own") else "folder"
-    assert (ran.code, ran.err) == (1, f"earshot: {sets / 'nowhere'} is no {kind}: correct --{option}\n")
+    fault = {"specs": "is no file", "own": "is not there"}.get(option, "is no folder")
+    assert (ran.code, ran.err) == (1, f"earshot: {sets / 'nowhere'} {fault}: correct --{option}\n")
 
 
 @pytest.mark.parametrize("option", ["base", "unpruned"])

@@ -13,7 +13,7 @@ from index.text import normalise
 from nlp.engine import LABELS
 
 ROOT = Path(__file__).parents[2]
-TRAINED = ROOT / "nlp/training/own.csv"
+TRAINED = ROOT / "nlp/training/own"
 TESTED = ROOT / "tests/fixtures/golden_labels.csv"
 GOLDEN_SENTIMENT = Path(__file__).parent / "golden_sentiment.jsonl"
 
@@ -23,6 +23,9 @@ ASPECTS = set(SHIPPED)
 
 
 def rows(path: Path) -> list[dict[str, str]]:
+    """Of a file, or of every file of a folder."""
+    if path.is_dir():
+        return [row for file in sorted(path.glob("*.csv")) for row in rows(file)]
     with path.open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines, strict=True))
 

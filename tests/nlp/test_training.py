@@ -339,7 +339,7 @@ def test_the_baseline_reads_the_rows_of_a_training(
     specs = data.read_specs(sets / "sets.toml")
     few = {name: msgspec.structs.replace(spec, rows=30, repeat=3) for name, spec in specs.items()}
     monkeypatch.setattr(baseline, "read_specs", lambda: specs)
-    train, _ = data.build(sets, data.HERE / "own.csv", few, seed=1)
+    train, _ = data.build(sets, data.OWN, few, seed=1)
     data.write_rows(tmp_path / "train.jsonl.gz", train)
     run(baseline.main, "--sets", sets, "--rows", tmp_path, "--out", tmp_path / "baseline.json")
     found = json.loads((tmp_path / "baseline.json").read_text(encoding="utf-8"))
