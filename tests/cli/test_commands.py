@@ -41,7 +41,7 @@ def test_search_prints_one_mention_a_line_with_exactly_the_promised_keys(filled:
     assert len(lines) == 2
     assert all(set(line) == LINE for line in lines)
     newest, oldest = lines
-    assert newest["id"] == "weibo:2"
+    assert newest["id"] == "weibo:702"
     assert oldest["text"] == "青芽茶町的雪顶青提太难喝了，差评"
     assert oldest["published_at"] == "2026-08-14T01:12:00Z"
     assert oldest["brands"] == ["青芽茶町"]
@@ -156,7 +156,7 @@ def give_up(home: Path) -> None:
     )
     cases.records.run(
         "INSERT INTO outbox (case_id, mention_id, channel, state, created_at, next_at, error)"
-        " VALUES ('c', 'weibo:1', 'ops', 'given_up', ?1, ?1, 'HTTP 500')",
+        " VALUES ('c', 'weibo:701', 'ops', 'given_up', ?1, ?1, 'HTTP 500')",
         (datetime.now(UTC).isoformat(),),
     )
     cases.records.close()
@@ -174,7 +174,7 @@ def test_customers_are_imported_once_and_linked(filled: Earshot, tmp_path: Path)
     again = filled("customers", str(path), "--json").json
     assert (again["inserted"], again["unchanged"], again["linked"]) == (0, 1, 0)
     customers = {line["id"]: line["customer_id"] for line in filled("search", "", "--json").lines}
-    assert customers == {"weibo:1": "C1", "weibo:2": None}
+    assert customers == {"weibo:701": "C1", "weibo:702": None}
 
 
 def test_export_writes_what_the_query_finds(filled: Earshot, tmp_path: Path) -> None:
@@ -290,7 +290,7 @@ def test_the_module_runs_as_the_command_does() -> None:
 def correct(home: Path, number: int, field: str, value: str) -> None:
     store = open_store(settings_module.load(home))
     moment = datetime(2026, 8, 16, tzinfo=UTC)
-    store.correct(Correction(mention_id=f"weibo:{number}", field=field, value=value, by="小李", at=moment))
+    store.correct(Correction(mention_id=f"weibo:70{number}", field=field, value=value, by="小李", at=moment))
     store.close()
 
 
@@ -336,13 +336,13 @@ def test_rescoring_after_a_change_of_the_model_and_not_without_one(filled: Earsh
     unchanged = filled("rescore", "--json").json
     assert (unchanged["examined"], unchanged["current"], unchanged["rescored"]) == (2, 2, 0)
     store = open_store(settings_module.load(branded))
-    (record,) = store.get(["weibo:1"])
+    (record,) = store.get(["weibo:701"])
     assert record
     old = msgspec.structs.replace(record.analysis, model_version="0", sentiment="positive", intents=())
     store.save([msgspec.structs.replace(record, analysis=old)])
     report = filled("rescore", "--json").json
     assert (report["current"], report["rescored"], report["stopped"]) == (1, 1, False)
-    (again,) = store.get(["weibo:1"])
+    (again,) = store.get(["weibo:701"])
     assert again
     assert again.analysis == msgspec.structs.replace(record.analysis, analysed_at=again.analysis.analysed_at)
     store.close()
@@ -351,7 +351,7 @@ def test_rescoring_after_a_change_of_the_model_and_not_without_one(filled: Earsh
 def test_drift_of_labels_is_told_by_status_and_doctor(filled: Earshot, branded: Path) -> None:
     assert filled("status", "--json").json["drift"] == []
     store = open_store(settings_module.load(branded))
-    (record,) = store.get(["weibo:1"])
+    (record,) = store.get(["weibo:701"])
     assert record
     for label, days in (("positive", 20), ("negative", 1)):
         at = datetime.now(UTC) - timedelta(days=days)
