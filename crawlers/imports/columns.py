@@ -196,7 +196,7 @@ def unique_headers(cells: Sequence[Any]) -> tuple[str, ...]:
     return tuple(names)
 
 
-IDS = ("comment_id", "post_id", "id")
+_IDS = ("comment_id", "post_id", "id")
 _ORDER = {
     field: rank
     for rank, field in enumerate(
@@ -232,13 +232,13 @@ def _values(sample: Sequence[Sequence[Any]], position: int) -> list[Any]:
 
 def _plausible(field: str, values: Sequence[Any], clock: Clock) -> bool:
     """Whether at least half of the values could be this field. A column without values may be anything."""
-    if field in IDS and counts_rows(values):
+    if field in _IDS and _counts_rows(values):
         return False
     test = _TESTS.get(field)
     return test is None or not values or 2 * sum(test(value, clock) for value in values) >= len(values)
 
 
-def counts_rows(values: Sequence[Any]) -> bool:
+def _counts_rows(values: Sequence[Any]) -> bool:
     """Whether the values are 0, 1, 2... or 1, 2, 3...: numbers of rows, which the next file has again."""
     try:
         numbers = [float(value) for value in values]
