@@ -128,7 +128,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f"{args.rows} has no dev rows of {args.sets}")
     columns: list[Scores] = []
     for number, words in enumerate(args.networks, 1):
-        start, network = network_of(words)
+        try:
+            start, network = network_of(words)
+        except (OSError, ValueError) as error:
+            parser.error(f"{words}: {error}")
         encoder = Encoder(start / "tokenizer.json", args.max_tokens)
         columns.append(scores(answers(network, encoder, rows, args.batch_tokens, args.bf16), rows))
         print(f"{number}: {words}", flush=True)

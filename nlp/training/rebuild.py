@@ -82,13 +82,14 @@ def _check(plan: Plan) -> None:
 
 
 def _rows(plan: Plan) -> None:
-    """Writes OUT/rows, or takes those there. Raises SettingsError when they were made from something else."""
+    """Writes OUT/rows, or takes those there. Raises SettingsError when OUT was begun with something else."""
     rows, source = plan.out / "rows", _source(plan)
     made_from = rows / "made_from"
     if (rows / "dev.jsonl.gz").exists():
         if made_from.exists() and made_from.read_text("utf-8") != source:
             raise SettingsError(
-                f"{rows} has rows of other --sets, --specs, --own or --seed: choose another --out or delete {rows}"
+                f"{plan.out} was begun with other --sets, --specs, --own, --seed, --base or --unpruned: "
+                f"choose another --out or delete {plan.out}"
             )
         return
     rows.mkdir(parents=True, exist_ok=True)
@@ -98,8 +99,8 @@ def _rows(plan: Plan) -> None:
 
 
 def _source(plan: Plan) -> str:
-    """A digest of all that decides the rows; of the sets only names, sizes and times, for they are large."""
-    total = hashlib.sha256(str(plan.seed).encode())
+    """A digest of what a run is made from; of the sets only names, sizes and times, for they are large."""
+    total = hashlib.sha256(f"{plan.seed}\0{plan.base.resolve()}\0{plan.unpruned}\n".encode())
     for file in sorted(file for file in plan.sets.rglob("*") if file.is_file()):
         told = file.stat()
         total.update(f"{file.relative_to(plan.sets)}\0{told.st_size}\0{told.st_mtime_ns}\n".encode())

@@ -16,6 +16,7 @@ pytest.importorskip("sklearn")
 # ruff: noqa: E402 - these need the extra `train`
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from index.errors import SettingsError
 from nlp.encoder import Encoder
 from nlp.engine import ACCURATE, SHIPPED, OnnxModel, load_model
 from nlp.evaluation import report
@@ -314,6 +315,8 @@ def test_one_command_makes_both_models_and_goes_on_after_a_stop(
     written = (weights / "model.onnx").stat().st_mtime_ns
     assert rebuild.run(plan) == weights
     assert (weights / "model.onnx").stat().st_mtime_ns == written
+    with pytest.raises(SettingsError, match="begun with other"):
+        rebuild.run(msgspec.structs.replace(plan, base=weights))
 
 
 def test_a_model_that_does_not_agree_is_not_exported(base: Path, rows: Path, trained: Path, tmp_path: Path) -> None:
@@ -387,3 +390,6 @@ def test_networks_are_compared_on_dev_rows_head_by_head(
     for learnt, forgot, merged in found.values():
         assert learnt > 85 > forgot
         assert merged == pytest.approx(learnt, abs=0.1)
+    with pytest.raises(SystemExit):
+        run(compare.main, tmp_path / "gone", "--rows", rows)
+    assert f"{tmp_path / 'gone'}: " in capsys.readouterr().err
