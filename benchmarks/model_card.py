@@ -95,7 +95,9 @@ def rewritten(lines: list[str], reports: dict[str, Scores], own: dict[str, Score
     section, header, done = "", [], []
     for line in lines:
         if line.startswith("#"):
-            section, header = line.lstrip("# ").partition(",")[0], []
+            section = line.lstrip("# ").partition(",")[0]
+        if not line.startswith("|"):
+            header = []
         cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
         if cells and not header:
             header = cells

@@ -4,7 +4,8 @@
 
 Macro-F1 of sentiment (sets without neutral choose between two classes), micro-F1 of aspects with their polarity, F1
 of binary labels, in percent, set by set and on average over the sets. Thresholds are fitted on the same rows as an
-export does, so the figures lean to the hopeful side, each network's alike. Nothing is rounded to int8.
+export does, so the figures lean to the hopeful side, each network's alike. Nothing is rounded to int8. The means
+are of public sets; `--sets own` reads the texts of our own that were kept from training.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ def scores(given: Answers, rows: Sequence[Row]) -> Scores:
     for source, of in places.items():
         labelled = [place for place in of if rows[place].sentiment is not None]
         if labelled:  # by people, or agreed by their aspects (SetSpec.agreed)
-            head = "sentiment" if rows[of[0]].aspects is None else "agreed"
+            first = rows[of[0]]
+            head = "sentiment" if first.aspects is None or first.every_label else "agreed"
             found[head, source] = sentiment_score(given.sentiment[labelled], [rows[at] for at in labelled])
     found |= {("aspects", source): 100 * score for source, score in aspect_sets(given, rows).items()}
     for number, name in enumerate(BINARY):
@@ -115,15 +117,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("networks", nargs="+", metavar="FOLDER", help="or START+FOLDER:SHARE+...: merged")
     parser.add_argument("--rows", type=Path, required=True, help="folder written by nlp.training.data")
     parser.add_argument("--limit", type=int, default=500, help="dev rows of a set, at most")
-    parser.add_argument("--sets", nargs="+", help="these only")
+    parser.add_argument("--sets", nargs="+", help=f'these only; "{OURS}": texts of our own')
     parser.add_argument("--max-tokens", type=int, default=192)
     parser.add_argument("--batch-tokens", type=int, default=4096, help="tokens read together, padding included")
     parser.add_argument("--bf16", action="store_true", help="faster where the processor has AVX512_BF16 or AMX")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
-    every = [row for row in read_rows(args.rows / "dev.jsonl.gz") if row.source != OURS]  # of those: quality.json
-    rows = of_each_set([row for row in every if not args.sets or row.source in args.sets], args.limit, seed=3)
+    every = read_rows(args.rows / "dev.jsonl.gz")
+    sets = args.sets or {row.source for row in every} - {OURS}
+    rows = of_each_set([row for row in every if row.source in sets], args.limit, seed=3)
     if not rows:
         parser.error(f"{args.rows} has no dev rows of {args.sets}")
     columns: list[Scores] = []
