@@ -100,7 +100,8 @@ def _rows(plan: Plan) -> None:
 
 def _source(plan: Plan) -> str:
     """A digest of what a run is made from; of the sets only names, sizes and times, for they are large."""
-    total = hashlib.sha256(f"{plan.seed}\0{plan.base.resolve()}\0{plan.unpruned}\n".encode())
+    unpruned = plan.unpruned and plan.unpruned.resolve()
+    total = hashlib.sha256(f"{plan.seed}\0{plan.base.resolve()}\0{unpruned}\n".encode())
     for file in sorted(file for file in plan.sets.rglob("*") if file.is_file()):
         told = file.stat()
         total.update(f"{file.relative_to(plan.sets)}\0{told.st_size}\0{told.st_mtime_ns}\n".encode())

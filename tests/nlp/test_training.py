@@ -390,6 +390,9 @@ def test_networks_are_compared_on_dev_rows_head_by_head(
     for learnt, forgot, merged in found.values():
         assert learnt > 85 > forgot
         assert merged == pytest.approx(learnt, abs=0.1)
+    run(compare.main, trained, "--rows", rows, "--max-tokens", 32, "--sets", "own")
+    own = {line[:40].strip() for line in capsys.readouterr().out.splitlines()[1:]}
+    assert {"sentiment, own", "aspects, own", "binary, own"} < own
     with pytest.raises(SystemExit):
         run(compare.main, tmp_path / "gone", "--rows", rows)
     assert f"{tmp_path / 'gone'}: " in capsys.readouterr().err
