@@ -127,16 +127,28 @@ def other_analyzer(world: World, _: pytest.MonkeyPatch) -> Iterator[None]:
     world.root.indices.put_mapping(index=MONTH, meta=meta)
 
 
-def blocked(name: str) -> Callable[..., Iterator[None]]:
-    """A plant: a block on an index; `read_only_allow_delete` is what Elasticsearch itself sets when a disk is full
-    (test_cluster_faults.py waits for it)."""
-
-    def plant(world: World, _: pytest.MonkeyPatch) -> Iterator[None]:
-        world.root.indices.put_settings(index=MONTH, settings={f"index.blocks.{name}": True})
+def person_blocked(world: World, _: pytest.MonkeyPatch) -> Iterator[None]:
+    with block(world, "write"):
         yield
-        world.root.indices.put_settings(index=MONTH, settings={f"index.blocks.{name}": None})
 
-    return plant
+
+def full_disk(world: World, _: pytest.MonkeyPatch) -> Iterator[None]:
+    """The block that Elasticsearch itself sets when a disk is full (test_cluster_faults.py waits for it). It would
+    lift it again at its next look, at most 30 s later, if it did not find the disk beyond the high watermark."""
+    disk = "cluster.routing.allocation.disk.watermark"
+    nearly_full = {f"{disk}.low": "100000tb", f"{disk}.high": "100000tb", f"{disk}.flood_stage": "1b"}
+    world.root.cluster.put_settings(persistent=nearly_full)
+    with block(world, "read_only_allow_delete"):
+        yield
+    world.root.cluster.put_settings(persistent=dict.fromkeys(nearly_full))
+
+
+@contextmanager
+def block(world: World, name: str) -> Iterator[None]:
+    """A block on an index."""
+    world.root.indices.put_settings(index=MONTH, settings={f"index.blocks.{name}": True})
+    yield
+    world.root.indices.put_settings(index=MONTH, settings={f"index.blocks.{name}": None})
 
 
 def red_index(world: World, _: pytest.MonkeyPatch) -> Iterator[None]:
@@ -166,8 +178,8 @@ PLANTS: dict[str, Callable[..., Any]] = {
     "indices of an older Earshot": older_mapping,
     "an analyzer that a node lacks": lacking_analyzer,
     "indices made with another analyzer": other_analyzer,
-    "a disk that is full": blocked("read_only_allow_delete"),
-    "an index that a person blocked": blocked("write"),
+    "a disk that is full": full_disk,
+    "an index that a person blocked": person_blocked,
     "a red index": red_index,
     "a cluster that is away": environment(STORE="elasticsearch:https://127.0.0.1:{port}"),
     "Redis away": environment(INBOX="redis://127.0.0.1:{port}/0"),
@@ -186,11 +198,12 @@ PLANTS: dict[str, Callable[..., Any]] = {
 @contextmanager
 def planted(plant: Callable[..., Any], world: World) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        growing = plant(world, patch)
-        if growing is None:
+        growing = plant(world, patch) or iter(())
+        next(growing, None)
+        try:
             yield
-        else:
-            yield from growing
+        finally:
+            next(growing, None)  # pulled up, also when nobody found it
 
 
 def test_the_page_lists_the_faults_that_are_planted() -> None:
