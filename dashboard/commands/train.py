@@ -27,10 +27,15 @@ def train(
         Path | None,
         typer.Option(metavar="FOLDER", help="What BASE was pruned from: its pieces for more languages."),
     ] = None,
-    minutes: Annotated[float, typer.Option(min=0.1, help="Of the larger model; the schedule ends there.")] = 180,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Of the larger model, each from the one before on rows drawn anew.")
+    ] = 1,
+    minutes: Annotated[float, typer.Option(min=0.1, help="Of a round of it; the schedule ends there.")] = 180,
     student_minutes: Annotated[float, typer.Option(min=0, help="Of the smaller one; 0: leave it out.")] = 90,
     epochs: Annotated[int, typer.Option(min=1)] = 2,
-    freeze: Annotated[int, typer.Option(min=0, help="Leave the lowest N layers as they are: faster.")] = 0,
+    freeze: Annotated[
+        int, typer.Option(min=0, help="Of the first round: the lowest N layers stay as they are.")
+    ] = 0,
     threads: Annotated[int, typer.Option(min=1)] = 1,
     seed: Annotated[int, typer.Option()] = 13,
     bf16: Annotated[bool, typer.Option("--bf16", help="For processors with AVX512_BF16 or AMX.")] = False,
@@ -55,6 +60,7 @@ def train(
         unpruned=unpruned,
         specs=specs or data.HERE / "sets.toml",
         own=own or data.OWN,
+        rounds=rounds,
         minutes=minutes,
         student_minutes=student_minutes,
         epochs=epochs,

@@ -24,7 +24,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What to train from what. `base` is a BERT folder or a model folder of Earshot, which is gone on from; of
     `unpruned`, the encoder that a BERT folder was pruned from, it gets the word pieces that the texts want most.
 
-    `minutes` end the schedule of the larger model, `student_minutes` that of the smaller; 0 leaves one out.
+    The larger model is trained in `rounds`, each from the one before, on rows drawn anew; `freeze` is of the first,
+    where heads that know nothing would spoil the lowest layers (gradual unfreezing, arXiv 1801.06146). `minutes`
+    end the schedule of a round, `student_minutes` that of the smaller model; 0 leaves that out.
     """
 
     sets: Path
@@ -33,6 +35,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     unpruned: Path | None = None
     specs: Path = data.HERE / "sets.toml"
     own: Path = data.OWN
+    rounds: int = 1
     minutes: float = 180
     student_minutes: float = 90
     epochs: int = 2
@@ -47,18 +50,37 @@ def run(plan: Plan) -> Path:
     same way into OUT/weights, which is returned. Raises SettingsError or DataError when a file is wrong, SystemExit
     when an export is not fit to ship."""
     _check(plan)
-    _rows(plan)
     weights = plan.out / "weights"
-    large = plan.out / "large"
-    new_heads = [] if (plan.base / CARD).exists() else ["--new-heads"]
-    _train(plan, large, ["--base", start_of(plan), "--minutes", plan.minutes, "--freeze", plan.freeze, *new_heads])
-    _export(plan, large, weights / ACCURATE, "earshot-12l")
+    _rows(plan, 1)
+    large = start_of(plan)
+    for number in range(1, plan.rounds + 1):
+        rows, large = _rows(plan, number), _round(plan, number, large)
+    _export(plan, large, rows, weights / ACCURATE, "earshot-12l")
     if plan.student_minutes:
-        student = plan.out / "student"
-        taught = ["--teacher", large / "model", "--layers", STUDENT_LAYERS, "--minutes", plan.student_minutes]
-        _train(plan, student, ["--base", large / "model", *taught])
-        _export(plan, student, weights, "earshot-6l")
+        taught = ["--teacher", large, "--layers", STUDENT_LAYERS, "--minutes", plan.student_minutes]
+        student = _train(plan, plan.out / "student", rows, ["--base", large, *taught, "--seed", plan.seed])
+        _export(plan, student, rows, weights, "earshot-6l")
     return weights
+
+
+def _round(plan: Plan, number: int, base: Path) -> Path:
+    """One round of the larger model; its folder."""
+    options: list[object] = ["--base", base, "--minutes", plan.minutes, "--seed", _seed(plan, number)]
+    if number == 1:
+        options += ["--freeze", plan.freeze, *([] if _gone_on(plan) else ["--new-heads"])]
+    return _train(plan, plan.out / _of_round("large", number), _rows(plan, number), options)
+
+
+def _gone_on(plan: Plan) -> bool:
+    return (plan.base / CARD).exists()
+
+
+def _seed(plan: Plan, number: int) -> int:
+    return plan.seed + number - 1
+
+
+def _of_round(name: str, number: int) -> str:
+    return name if number == 1 else f"{name}{number}"
 
 
 def _check(plan: Plan) -> None:
@@ -81,9 +103,10 @@ def _check(plan: Plan) -> None:
         raise SettingsError(f"{plan.specs}: {error}. A table [NAME OF A SET] may have the keys {keys}") from error
 
 
-def _rows(plan: Plan) -> None:
-    """Writes OUT/rows, or takes those there. Raises SettingsError when OUT was begun with something else."""
-    rows, source = plan.out / "rows", _source(plan)
+def _rows(plan: Plan, number: int) -> Path:
+    """The rows of a round: OUT/rows, OUT/rows2 ..., made or as they are there. Raises SettingsError when OUT was
+    begun with something else."""
+    rows, source = plan.out / _of_round("rows", number), _source(plan)
     made_from = rows / "made_from"
     if (rows / "dev.jsonl.gz").exists():
         if made_from.exists() and made_from.read_text("utf-8") != source:
@@ -91,11 +114,12 @@ def _rows(plan: Plan) -> None:
                 f"{plan.out} was begun with other --sets, --specs, --own, --seed, --base or --unpruned: "
                 f"choose another --out or delete {plan.out}"
             )
-        return
+        return rows
     rows.mkdir(parents=True, exist_ok=True)
     made_from.write_text(source, "utf-8")
     files = ["--sets", plan.sets, "--specs", plan.specs, "--own", plan.own]
-    data.main(_words(*files, "--out", rows, "--seed", plan.seed))
+    data.main(_words(*files, "--out", rows, "--seed", _seed(plan, number)))
+    return rows
 
 
 def _source(plan: Plan) -> str:
@@ -112,13 +136,12 @@ def _source(plan: Plan) -> str:
 
 def start_of(plan: Plan) -> Path:
     """The BERT folder to train from: `base`, or what is made of it in OUT/start."""
-    gone_on = (plan.base / CARD).exists()
-    if not gone_on and plan.unpruned is None:
+    if not _gone_on(plan) and plan.unpruned is None:
         return plan.base
     start = plan.out / "start"
     if (start / "tokenizer.json").exists():  # written last
         return start
-    if gone_on:
+    if _gone_on(plan):
         restore.main(_words("--weights", plan.base, "--out", start))
     else:
         texts = ["--texts", plan.out / "rows" / "train.jsonl.gz"]
@@ -126,19 +149,18 @@ def start_of(plan: Plan) -> Path:
     return start
 
 
-def _train(plan: Plan, out: Path, options: list[object]) -> None:
-    shared = ["--rows", plan.out / "rows", "--out", out, "--epochs", plan.epochs, "--threads", plan.threads]
-    train.main(_words(*shared, "--seed", plan.seed, *options, *(["--bf16"] if plan.bf16 else [])))
+def _train(plan: Plan, out: Path, rows: Path, options: list[object]) -> Path:
+    """One run of `nlp.training.train`; the folder of what was best in it."""
+    shared = ["--rows", rows, "--out", out, "--epochs", plan.epochs, "--threads", plan.threads]
+    train.main(_words(*shared, *options, *(["--bf16"] if plan.bf16 else [])))
+    return out / "model"
 
 
-def _export(plan: Plan, run_folder: Path, out: Path, name: str) -> None:
+def _export(plan: Plan, model: Path, rows: Path, out: Path, name: str) -> None:
     if not (out / CARD).exists():
-        gone_on = ["--only", "binary"] if (plan.base / CARD).exists() else []
-        trained = ["--model", run_folder / "model", "--rows", plan.out / "rows", "--threads", plan.threads]
-        heads.main(_words(*trained, *gone_on))
-        export.main(
-            _words("--model", run_folder / "model", "--rows", plan.out / "rows", "--out", out, "--name", name)
-        )
+        gone_on = ["--only", "binary"] if _gone_on(plan) else []
+        heads.main(_words("--model", model, "--rows", rows, "--threads", plan.threads, *gone_on))
+        export.main(_words("--model", model, "--rows", rows, "--out", out, "--name", name))
 
 
 def _words(*values: object) -> list[str]:

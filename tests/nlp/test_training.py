@@ -307,9 +307,22 @@ def test_one_command_makes_both_models_and_goes_on_after_a_stop(
     monkeypatch.setattr(rebuild, "STUDENT_LAYERS", "0")
     monkeypatch.setattr(export, "LEAST_AGREEMENT", 0.5)  # half a minute of training makes no sharp model
     plan = rebuild.Plan(
-        sets=sets, base=base, out=tmp_path, specs=sets / "sets.toml", own=own, minutes=0.2, student_minutes=0.1
+        sets=sets,
+        base=base,
+        out=tmp_path,
+        specs=sets / "sets.toml",
+        own=own,
+        rounds=2,
+        minutes=0.1,
+        student_minutes=0.1,
+        freeze=1,
     )
     weights = rebuild.run(plan)
+    rounds = [
+        json.loads((tmp_path / name / "model" / "training.json").read_bytes()) for name in ("large", "large2")
+    ]
+    assert [(each["seed"], each["freeze"], each["new_heads"]) for each in rounds] == [(13, 1, True), (14, 0, False)]
+    assert rounds[1]["base"] == str(tmp_path / "large" / "model")
     large, small = load_model(str(weights / ACCURATE)), load_model(str(weights))
     assert (large.name, small.name) == ("earshot-12l", "earshot-6l")
     written = (weights / "model.onnx").stat().st_mtime_ns
