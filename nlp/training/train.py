@@ -31,6 +31,7 @@ from nlp.training.watch import Watch
 
 WARM_UP = 0.05
 LOG_EVERY = 50  # steps
+PATIENCE = 8  # looks: in a second round dev rows gain nothing for three while the rate is near its peak
 HEAD_RATE = 5.0  # times the encoder's learning rate: heads start from nothing
 
 
@@ -196,7 +197,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-tokens", type=int, default=192, help="longer texts lose their middle")
     parser.add_argument("--save-minutes", type=float, default=5, help="between looks at dev rows, each saved")
     parser.add_argument("--dev-rows", type=int, default=20, help="rows of a set that a look reads")
-    parser.add_argument("--patience", type=int, default=4, help="looks without a gain after which a run ends")
+    parser.add_argument("--patience", type=int, default=PATIENCE, help="looks without a gain that end a run")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=13)
     return parser
