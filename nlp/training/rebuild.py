@@ -111,7 +111,7 @@ def _rows(plan: Plan, number: int) -> Path:
     if (rows / "dev.jsonl.gz").exists():
         if made_from.exists() and made_from.read_text("utf-8") != source:
             raise SettingsError(
-                f"{plan.out} was begun with other --sets, --specs, --own, --seed, --base or --unpruned: "
+                f"{plan.out} was begun with other --sets, --specs, --own, --seed, --rounds, --base or --unpruned: "
                 f"choose another --out or delete {plan.out}"
             )
         return rows
@@ -125,7 +125,7 @@ def _rows(plan: Plan, number: int) -> Path:
 def _source(plan: Plan) -> str:
     """A digest of what a run is made from; of the sets only names, sizes and times, for they are large."""
     unpruned = plan.unpruned and plan.unpruned.resolve()
-    total = hashlib.sha256(f"{plan.seed}\0{plan.base.resolve()}\0{unpruned}\n".encode())
+    total = hashlib.sha256(f"{plan.seed}\0{plan.rounds}\0{plan.base.resolve()}\0{unpruned}\n".encode())
     for file in sorted(file for file in plan.sets.rglob("*") if file.is_file()):
         told = file.stat()
         total.update(f"{file.relative_to(plan.sets)}\0{told.st_size}\0{told.st_mtime_ns}\n".encode())

@@ -1,6 +1,5 @@
 """The training pipeline, run small but whole: sets to rows, rows to a model, model to a served folder."""
 
-import gzip
 import json
 import shutil
 from pathlib import Path
@@ -14,6 +13,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("sklearn")
 
 # ruff: noqa: E402 - these need the extra `train`
+from tiny_sets import BAD, GOOD, PLAIN, STAFF, TASTE, write_sets
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from index.errors import SettingsError
@@ -24,73 +24,11 @@ from nlp.evaluation import sets as labelled_sets
 from nlp.training import baseline, batching, compare, data, export, heads, merge, network, rebuild, restore, train
 from nlp.training.data import SetSpec
 
-GOOD = ["很好吃", "喜欢", "delicious", "love it", "推荐", "满意"]
-BAD = ["难吃", "讨厌", "awful", "hate it", "退货", "失望"]
-PLAIN = ["几点开门", "什么颜色", "opening hours", "on Monday", "有货吗", "在哪里"]
-SPECS = """
-[three]
-[two]
-verdicts = true
-rows = 200
-[leaky]
-weight = 0.5
-smoothing = 0.1
-emoticons_leak = true
-[food]
-repeat = 2
-[angry]
-task = "complaint"
-"""
-TASTE = ["汤", "饭", "dish", "soup"]
-STAFF = ["店员", "客服", "waiter", "staff"]
-
-
-def labelled(words: dict[str, list[str]], count: int, start: int) -> list[dict[str, str | None]]:
-    rows: list[dict[str, str | None]] = []
-    for number in range(start, start + count):
-        label = list(words)[number % len(words)]
-        text = f"{words[label][number % 6]} {words[label][number // 6 % 6]} {number}"
-        rows.append({"text": text, "label": label, "lang": "zh-Hans"})
-    return [*rows, {"text": f"? {start}", "label": None, "lang": "zh-Hans"}]
-
-
-def about(count: int, start: int) -> list[dict[str, object]]:
-    """Texts on the soup or the staff, one of them good or bad, with a set's own names of the categories."""
-    rows: list[dict[str, object]] = []
-    for number in range(start, start + count):
-        thing, name = ((TASTE, "FOOD#QUALITY"), (STAFF, "SERVICE#GENERAL"))[number % 2]
-        words, polarity = ((GOOD, 1), (BAD, -1))[number // 2 % 2]
-        text = f"{thing[number // 4 % 4]} {words[number // 4 % 6]} {number}"
-        rows.append({"text": text, "aspects": {name: polarity}, "lang": "zh-Hans"})
-    return rows
-
-
-def angry(count: int, start: int) -> list[dict[str, object]]:
-    said = ((BAD, 1), (PLAIN, 0))
-    return [
-        {"text": f"{said[n % 2][0][n // 2 % 6]} {n}", "task": "complaint", "label": said[n % 2][1], "lang": "en"}
-        for n in range(start, start + count)
-    ]
-
 
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sets")
-    three = {"positive": GOOD, "negative": BAD, "neutral": PLAIN}
-    two = {"positive": GOOD, "negative": [f"{word}[怒]" for word in BAD]}
-    makers = {
-        "three": lambda count, start: labelled(three, count, start),
-        "two": lambda count, start: labelled(two, count, start),
-        "leaky": lambda count, start: labelled(two, count, start),
-        "food": about,
-        "angry": angry,
-    }
-    for name, make in makers.items():
-        (folder / name).mkdir()
-        for split, count, start in (("train", 240, 0), ("dev", 60, 1_000)):
-            with gzip.open(folder / name / f"{split}.jsonl.gz", "wt", encoding="utf-8") as out:
-                out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in make(count, start))
-    (folder / "sets.toml").write_text(SPECS, encoding="utf-8")
+    write_sets(folder)
     return folder
 
 
@@ -328,8 +266,9 @@ def test_one_command_makes_both_models_and_goes_on_after_a_stop(
     written = (weights / "model.onnx").stat().st_mtime_ns
     assert rebuild.run(plan) == weights
     assert (weights / "model.onnx").stat().st_mtime_ns == written
-    with pytest.raises(SettingsError, match="begun with other"):
-        rebuild.run(msgspec.structs.replace(plan, base=weights))
+    for other in ({"base": weights}, {"rounds": 3}):
+        with pytest.raises(SettingsError, match="begun with other"):
+            rebuild.run(msgspec.structs.replace(plan, **other))
 
 
 def test_a_model_that_does_not_agree_is_not_exported(base: Path, rows: Path, trained: Path, tmp_path: Path) -> None:
